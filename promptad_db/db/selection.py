@@ -1,0 +1,163 @@
+"""What a report is about: the filters, and the temporary tables that they fill."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from promptad_db.db.query import fetch
+from promptad_db.db.sql_files import load_sql
+from promptad_db.errors import NoRowsError, UsageError
+
+if TYPE_CHECKING:
+    from promptad_db.result_set import ResultSet
+
+DECIMALS = 12
+
+BRANCHES = ("semantic", "memory")
+
+COLUMN_KINDS = {
+    "semantic_weaker": "share_of:cells",
+    "memory_weaker": "share_of:cells",
+    "ties": "share_of:cells",
+    "cells_above_memory": "share_of:cells",
+    "semantic_mean": "auroc",
+    "memory_mean": "auroc",
+    "mean_gap": "gap",
+    "mean_abs_gap": "points",
+    "median_abs_gap": "points",
+    "semantic": "auroc",
+    "memory": "auroc",
+    "gap": "gap",
+    "abs_gap": "points",
+    "abs_gap_ratio": "ratio",
+    "mean": "auroc",
+    "std": "points",
+    "gain_over_better_branch": "gap",
+    "gain_over_memory": "gap",
+}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which cells count, which two branches are compared, and by which numbers; None means all."""
+
+    tasks: tuple[str, ...] | None = None
+    experiments: tuple[str, ...] | None = None
+    datasets: tuple[str, ...] | None = None
+    categories: tuple[str, ...] | None = None
+    k_shots: tuple[int, ...] | None = None
+    seeds: tuple[int, ...] | None = None
+    methods: tuple[str, ...] | None = None
+    variants: tuple[str, ...] | None = None
+    run_ids: tuple[str, ...] | None = None
+    branches: tuple[str, str] = BRANCHES
+    provenance: str = "best"
+
+
+def select(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[str]]:
+    """Fill the temporary tables with the selection; returns the filters as understood, and notes for the reader.
+
+    Raises NoRowsError when nothing matches.
+    """
+    filters, notes = _with_experiment(connection, filters)
+    for statement in load_sql("selection", "tables").sql.split(";"):
+        connection.exec_driver_sql(statement)
+    parameters = _parameters(filters)
+    for step in ("measured", "cells", "seed_means", "summaries"):
+        query = load_sql("selection", step)
+        connection.execute(sa.text(query.sql), {name: parameters[name] for name in query.parameters})
+    if not connection.execute(sa.text("SELECT COUNT(*) FROM measured")).scalar():
+        raise NoRowsError(f"no AUROC matches {_described(filters)}", "see what there is: promptad-db runs list")
+    return filters, notes + _cautions(connection, filters)
+
+
+def section_rows(connection: sa.Connection, folder: str, name: str, filters: Filters, **parameters: Any) -> ResultSet:
+    """The rows of one .sql file, with branch names in place; averages are rounded to 12 decimals.
+
+    The last digits of a sum depend on the order in which a database adds; rounded they do not.
+    """
+    query = load_sql(folder, name)
+    parameters = {**_parameters(filters), **parameters}
+    result = fetch(connection, query.sql, **{name: parameters[name] for name in query.parameters})
+    rows = [tuple(round(value, DECIMALS) if isinstance(value, float) else value for value in row) for row in result.rows]
+    kinds = {column: COLUMN_KINDS[column] for column in result.columns if column in COLUMN_KINDS}
+    return replace(result, rows=rows, kinds=kinds).renamed(_branch_names(result.columns, filters.branches))
+
+
+def _branch_names(columns: tuple[str, ...], branches: tuple[str, str]) -> dict[str, str]:
+    if branches == BRANCHES:
+        return {}
+    first, second = branches
+    return {column: column.replace("semantic", first).replace("memory", second) for column in columns}
+
+
+def _with_experiment(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[str]]:
+    if filters.experiments or filters.run_ids:
+        return replace(filters, run_ids=resolve_runs(connection, filters.run_ids)), []
+    names = [row[0] for row in fetch(connection, load_sql("lists", "experiments").sql).rows]
+    if not names:
+        raise NoRowsError("the database holds no runs yet", "promptad-db ingest PATH")
+    notes = []
+    if len(names) > 1:
+        others = ", ".join(names[1:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")  # noqa: PLR2004
+        notes.append(f"experiment {names[0]}, the most recent; others: {others} (choose with --experiment)")
+    return replace(filters, experiments=(names[0],)), notes
+
+
+def resolve_runs(connection: sa.Connection, wanted: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Run ids from ids or their unambiguous beginnings or ends."""
+    if wanted is None:
+        return None
+    known = [row[0] for row in fetch(connection, "SELECT run_id FROM runs ORDER BY run_id").rows]
+    return tuple(_resolve(name, known) for name in wanted)
+
+
+def _resolve(name: str, known: list[str]) -> str:
+    if name in known:
+        return name
+    matches = [run_id for run_id in known if run_id.startswith(name) or run_id.endswith(name)]
+    if not matches:
+        raise NoRowsError(f"no run is called {name}", "see what there is: promptad-db runs list")
+    if len(matches) > 1:
+        raise UsageError(f"{name} may be any of {len(matches)} runs: {', '.join(matches[:3])}, ...", "give more of the id")
+    return matches[0]
+
+
+def _parameters(filters: Filters) -> dict[str, Any]:
+    values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(filters).items()}
+    first, second = values.pop("branches")
+    return {**values, "branch_a": first, "branch_b": second}
+
+
+def _described(filters: Filters) -> str:
+    given = [
+        f"{name} {', '.join(map(str, value))}"
+        for name, value in asdict(filters).items()
+        if isinstance(value, tuple | list) and name != "branches"
+    ]
+    return "; ".join([*given, f"provenance {filters.provenance}"])
+
+
+def _cautions(connection: sa.Connection, filters: Filters) -> list[str]:
+    found = fetch(connection, load_sql("lists", "cautions").sql).records()[0]
+    notes = []
+    if found["doubled"]:
+        notes.append(
+            f"{found['doubled']} cells have several runs; the latest counts (choose with --run, --method or --variant)"
+        )
+    if found["ties_by_precision"]:
+        notes.append(f"{found['ties_by_precision']} of the ties are differences below the precision of the reported numbers")
+    if found["approx"]:
+        notes.append("approx: guessed from score means without ground truth; these are not AUROCs (see promptad-db audit)")
+    if found["best_on_test"]:
+        notes.append(f"{found['best_on_test']} of {found['cells']} cells: the epoch was chosen by test AUROC (best_on_test)")
+    if found["unfinished"]:
+        notes.append(f"{found['unfinished']} of {found['cells']} cells are of runs that did not finish")
+    if found["protocols"] > 1 or found["renderings"] > 1:
+        notes.append("the runs differ in protocol, epoch selection, backbone or rendering; their numbers are not comparable")
+    if not found["cells"]:
+        notes.append(f"no cell has a number of {' or '.join(filters.branches)}")
+    return notes

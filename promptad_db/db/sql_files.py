@@ -1,0 +1,57 @@
+"""The loader of the .sql files: the file name is the name, the leading comment is the documentation."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+_BIND = re.compile(r"(?<![:\w]):([a-z_]+)")
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """One query: its name, what one row of it means, its text, and the parameters it takes."""
+
+    name: str
+    title: str
+    sql: str
+    parameters: frozenset[str]
+
+
+@cache
+def load_sql(folder: str, name: str) -> SqlFile:
+    """Load ``sql/<folder>/<name>.sql``."""
+    text = (resources.files("promptad_db") / "sql" / folder / f"{name}.sql").read_text("utf-8")
+    lines = text.splitlines()
+    comment = []
+    while lines and lines[0].startswith("--"):
+        comment.append(lines.pop(0).removeprefix("--").strip())
+    sql = "\n".join(lines).strip().removesuffix(";")
+    if not comment or not sql:
+        raise ValueError(f"sql/{folder}/{name}.sql: needs a leading comment and a query")
+    return SqlFile(name, " ".join(comment), sql, frozenset(_BIND.findall(sql)))
+
+
+def names(folder: str) -> list[str]:
+    """The names of the .sql files in a folder, sorted."""
+    files = (resources.files("promptad_db") / "sql" / folder).iterdir()
+    return sorted(file.name.removesuffix(".sql") for file in files if file.name.endswith(".sql"))
+
+
+def load_views() -> list[SqlFile]:
+    """All views, each after the views that it reads from."""
+    waiting = {name: load_sql("views", name) for name in names("views")}
+    ordered: list[SqlFile] = []
+    while waiting:
+        ready = [
+            view
+            for name, view in waiting.items()
+            if not any(re.search(rf"\b{other}\b", view.sql) for other in waiting if other != name)
+        ]
+        if not ready:
+            raise ValueError(f"the views {', '.join(waiting)} read from each other")
+        for view in ready:
+            ordered.append(waiting.pop(view.name))
+    return ordered

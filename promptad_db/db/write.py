@@ -1,0 +1,328 @@
+"""Run folders into the database: read them outside the lock, write them in short transactions, whole runs only."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from promptad_db import run_folder
+from promptad_db.datasets.categories import kind_of
+from promptad_db.db import connect, tables
+from promptad_db.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    import pyarrow as pa
+
+    from promptad_db.records import CategoryResult, RunInfo
+
+ROWS_A_TRANSACTION = 200_000
+
+Columns = dict[str, list[Any]]
+
+
+@dataclass
+class IndexOutcome:
+    """What indexing did: runs new to the database, runs with new categories, unchanged ones, and what was refused."""
+
+    added: list[str] = field(default_factory=list)
+    extended: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    rejected: list[tuple[Path, str]] = field(default_factory=list)
+
+
+@dataclass
+class _ReadRun:
+    info: RunInfo
+    folder: Path
+    fingerprints: dict[str, str]
+    rows: dict[str, Columns]
+    rejected: list[tuple[Path, str]]
+
+    def count(self) -> int:
+        return sum(len(next(iter(columns.values()), [])) for columns in self.rows.values())
+
+
+def index_folders(
+    folders: Iterable[Path],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    replace: bool = False,
+    progress: Callable[[], None] = lambda: None,
+) -> IndexOutcome:
+    """Index run folders in a database; the same folder twice changes nothing.
+
+    New categories of a known run are added. A category that changed is refused, unless ``replace``. A category that
+    cannot be trusted is rejected with its reason, the others of its run are taken.
+
+    Raises DatabaseError when the database cannot be opened or stays locked; then the folders are as they were.
+    """
+    database = connect.database_path(path)
+    outcome = IndexOutcome()
+    for batch in _batches(folders, outcome, progress):
+        with connect.writing(database) as connection:
+            _write_batch(connection, batch, outcome, replace=replace)
+    return outcome
+
+
+def _batches(
+    folders: Iterable[Path], outcome: IndexOutcome, progress: Callable[[], None]
+) -> Iterator[list[_ReadRun]]:
+    batch: list[_ReadRun] = []
+    rows = 0
+    for folder in folders:
+        try:
+            run = _read_run(folder)
+        except InputError as error:
+            outcome.rejected.append((folder, str(error)))
+            continue
+        finally:
+            progress()
+        outcome.rejected += run.rejected
+        batch.append(run)
+        rows += run.count()
+        if rows >= ROWS_A_TRANSACTION:
+            yield batch
+            batch, rows = [], 0
+    if batch:
+        yield batch
+
+
+def _read_run(folder: Path) -> _ReadRun:
+    folder = folder.resolve()
+    run = _ReadRun(run_folder.read_run(folder), folder, {}, {table.name: {} for table in tables.CATEGORY_TABLES}, [])
+    for category in run_folder.list_categories(folder):
+        try:
+            fingerprint = run_folder.category_fingerprint(folder, category)
+            _append_category(run, run_folder.read_category(folder, category), fingerprint)
+        except (InputError, OSError) as error:
+            run.rejected.append((run_folder.category_folder(folder, category), str(error)))
+    return run
+
+
+def _append_category(run: _ReadRun, result: CategoryResult, fingerprint: str) -> None:
+    run.fingerprints[result.category] = fingerprint
+    count, labels = len(result.images), result.labels
+    key = {"run_id": run.info.run_id, "category": result.category}
+
+    def append(table: sa.Table, **columns: Sequence[Any]) -> None:
+        length = max((len(values) for values in columns.values()), default=0)
+        stored = run.rows[table.name]
+        for name, value in key.items():
+            stored.setdefault(name, []).extend([value] * length)
+        for name, values in columns.items():
+            stored.setdefault(name, []).extend(values)
+
+    append(
+        tables.run_categories,
+        fingerprint=[fingerprint],
+        n_images=[count],
+        n_anomalous=[None if labels is None else int(labels.sum())],
+    )
+    append(
+        tables.images,
+        image=result.images,
+        defect_type=result.defect_types or [None] * count,
+        label=[None] * count if labels is None else labels.tolist(),
+    )
+    for branch, scores in result.scores.items():
+        append(tables.image_scores, image=result.images, branch=[branch] * count, score=scores.tolist())
+    stats = [("image", branch, scores) for branch, scores in result.scores.items()]
+    stats += [("pixel", branch, maps) for branch, maps in result.maps.items()]
+    for level, branch, values in stats:
+        append(
+            tables.branch_stats,
+            branch=[branch],
+            level=[level],
+            n=[values.size],
+            mean=[float(values.mean(dtype=np.float64))],
+            std=[float(values.std(dtype=np.float64))],
+            min=[float(values.min())],
+            max=[float(values.max())],
+        )
+    names = [column.name for column in tables.metrics.columns if column.name not in key]
+    append(tables.metrics, **{name: [getattr(metric, name) for metric in result.metrics] for name in names})
+    append(
+        tables.timings,
+        stage=list(result.timings),
+        seconds=list(result.timings.values()),
+        n_images=[count] * len(result.timings),
+    )
+
+
+def _write_batch(connection: sa.Connection, batch: list[_ReadRun], outcome: IndexOutcome, *, replace: bool) -> None:
+    known = _known(connection, [run.info.run_id for run in batch])
+    folders = _known_folders(connection, [run.info.run_id for run in batch])
+    writing: list[_ReadRun] = []
+    seen: set[str] = set()
+    for run in batch:
+        run_id = run.info.run_id
+        stored = known.get(run_id, {})
+        changed = [name for name, print_ in run.fingerprints.items() if stored.get(name, print_) != print_]
+        if run_id in seen or (changed and not replace):
+            what = f"category {changed[0]!r} differs" if changed else "another folder has the same run id"
+            reason = f"run {run_id} is in the database, but {what}; --replace takes the new content"
+            outcome.rejected.append((run.folder, reason))
+            continue
+        seen.add(run_id)
+        if run_id not in folders:
+            outcome.added.append(run_id)
+        elif changed or set(run.fingerprints) - set(stored):
+            outcome.extended.append(run_id)
+        else:
+            outcome.unchanged.append(run_id)
+            if _same_run_row(connection, run):
+                continue
+            _replace_run_row(connection, run)
+            continue
+        writing.append(run)
+    if writing:
+        _delete_runs(connection, [run.info.run_id for run in writing])
+        _insert_runs(connection, writing)
+
+
+def _known(connection: sa.Connection, run_ids: list[str]) -> dict[str, dict[str, str]]:
+    known: dict[str, dict[str, str]] = {}
+    query = sa.select(
+        tables.run_categories.c.run_id, tables.run_categories.c.category, tables.run_categories.c.fingerprint
+    ).where(_in(tables.run_categories.c.run_id, run_ids))
+    for run_id, category, fingerprint in connection.execute(query):
+        known.setdefault(run_id, {})[category] = fingerprint
+    return known
+
+
+def _known_folders(connection: sa.Connection, run_ids: list[str]) -> dict[str, str]:
+    query = sa.select(tables.runs.c.run_id, tables.runs.c.folder).where(_in(tables.runs.c.run_id, run_ids))
+    return {run_id: folder for run_id, folder in connection.execute(query)}
+
+
+def _in(column: sa.Column[Any], values: list[str]) -> sa.ColumnElement[bool]:
+    return column.in_(values)
+
+
+def _same_run_row(connection: sa.Connection, run: _ReadRun) -> bool:
+    query = sa.select(tables.runs).where(tables.runs.c.run_id == run.info.run_id)
+    stored = dict(connection.execute(query).mappings().one())
+    tags = sa.select(tables.run_tags.c.tag).where(tables.run_tags.c.run_id == run.info.run_id)
+    return stored == _run_row(run) and set(connection.execute(tags).scalars()) == set(run.info.tags)
+
+
+def _replace_run_row(connection: sa.Connection, run: _ReadRun) -> None:
+    for table in (tables.runs, tables.run_tags):
+        connection.execute(table.delete().where(table.c.run_id == run.info.run_id))
+    connection.execute(tables.runs.insert(), [_run_row(run)])
+    _insert_tags(connection, [run])
+
+
+def _insert_tags(connection: sa.Connection, runs: list[_ReadRun]) -> None:
+    tags = [{"run_id": run.info.run_id, "tag": tag} for run in runs for tag in dict.fromkeys(run.info.tags)]
+    if tags:
+        connection.execute(tables.run_tags.insert(), tags)
+
+
+def _insert_runs(connection: sa.Connection, runs: list[_ReadRun]) -> None:
+    _insert(connection, tables.runs, _columns([_run_row(run) for run in runs]))
+    _insert_tags(connection, runs)
+    for table in tables.CATEGORY_TABLES:
+        columns: Columns = {column.name: [] for column in table.columns}
+        for run in runs:
+            for name, values in run.rows[table.name].items():
+                columns[name] += values
+        _insert(connection, table, columns)
+    _insert_categories(connection, {(run.info.dataset, category) for run in runs for category in run.fingerprints})
+
+
+def _insert_categories(connection: sa.Connection, found: set[tuple[str, str]]) -> None:
+    stored = {tuple(row) for row in connection.execute(sa.select(tables.categories.c.dataset, tables.categories.c.category))}
+    new = sorted(found - stored)
+    _insert(
+        connection,
+        tables.categories,
+        _columns([{"dataset": name, "category": category, "kind": kind_of(name, category)} for name, category in new]),
+    )
+
+
+def delete_runs(connection: sa.Connection, run_ids: list[str]) -> None:
+    """Take all rows of some runs out of the database, in the connection's transaction."""
+    _delete_runs(connection, run_ids)
+
+
+def _delete_runs(connection: sa.Connection, run_ids: list[str]) -> None:
+    present = list(_known_folders(connection, run_ids))
+    if not present:
+        return
+    for table in (tables.runs, tables.run_tags, *tables.CATEGORY_TABLES):
+        connection.execute(table.delete().where(_in(table.c.run_id, present)))
+
+
+def _insert(connection: sa.Connection, table: sa.Table, columns: Columns) -> None:
+    """Insert many rows at once, through Arrow."""
+    if not columns or not next(iter(columns.values())):
+        return
+    import pyarrow as pa
+
+    arrays = {column.name: pa.array(columns[column.name], _arrow_type(column)) for column in table.columns}
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.register("incoming", pa.table(arrays))
+    try:
+        connection.exec_driver_sql(f"INSERT INTO {table.name} SELECT * FROM incoming")  # noqa: S608 - our own names
+    finally:
+        driver.unregister("incoming")
+
+
+def _arrow_type(column: sa.Column[Any]) -> pa.DataType:
+    import pyarrow as pa
+
+    return {
+        sa.String: pa.string(),
+        sa.Integer: pa.int32(),
+        sa.BigInteger: pa.int64(),
+        sa.Double: pa.float64(),
+        sa.DateTime: pa.timestamp("us"),
+    }[type(column.type)]
+
+
+def _columns(rows: list[dict[str, Any]]) -> Columns:
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+
+def _run_row(run: _ReadRun) -> dict[str, Any]:
+    info, render = run.info, run.info.render
+    return {
+        "run_id": info.run_id,
+        "experiment": info.experiment,
+        "method": info.method,
+        "variant": info.variant,
+        "task": info.task,
+        "dataset": info.dataset,
+        "k_shot": info.k_shot,
+        "seed": info.seed,
+        "status": info.status,
+        "created_at": _utc(info.created_at),
+        "finished_at": None if info.finished_at is None else _utc(info.finished_at),
+        "model_name": info.model.get("name"),
+        "pretrained": info.model.get("pretrained"),
+        "weights_sha256": info.model.get("weights_sha256"),
+        "render_height": None if render is None else render.height,
+        "render_width": None if render is None else render.width,
+        "interpolation": None if render is None else render.interpolation,
+        "gaussian_sigma": None if render is None else float(render.gaussian_sigma),
+        "image_score": info.image_score,
+        "selection": info.selection,
+        "protocol": info.protocol,
+        "source_kind": info.source.get("kind"),
+        "note": info.note,
+        "folder": str(run.folder),
+    }
+
+
+def _utc(time: str) -> datetime:
+    return datetime.fromisoformat(time).astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,66 @@
+"""What can go wrong, as small named classes: each says what happened and, in its hint, what mends it."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the command line answers to the shell."""
+
+    DONE = 0
+    WRONG_USAGE = 2
+    DATABASE = 3
+    BAD_INPUT = 4
+    NO_ROWS = 5
+
+
+class PromptadError(Exception):
+    """The base of every error that a user is meant to read.
+
+    ``hint`` names the flag, command or edit that mends it, and may be empty.
+    """
+
+    exit_code = ExitCode.BAD_INPUT
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message}\n  {self.hint}" if self.hint else message
+
+
+class UsageError(PromptadError):
+    """A flag or an argument that cannot be meant this way."""
+
+    exit_code = ExitCode.WRONG_USAGE
+
+
+class InputError(PromptadError, ValueError):
+    """A file, a folder or an array that cannot be trusted; the message names it."""
+
+
+class DatabaseError(PromptadError):
+    """The database is missing, locked, broken, or of another version."""
+
+    exit_code = ExitCode.DATABASE
+
+
+class DatabaseLockedError(DatabaseError):
+    """Somebody else kept the lock for longer than we were told to wait."""
+
+
+class SchemaError(DatabaseError):
+    """The schema of the database is not the one this version works with."""
+
+
+class QueryError(PromptadError):
+    """The user's own SQL does not run."""
+
+    exit_code = ExitCode.WRONG_USAGE
+
+
+class NoRowsError(PromptadError):
+    """Nothing in the database matches what was asked for."""
+
+    exit_code = ExitCode.NO_ROWS

@@ -1,0 +1,91 @@
+"""Careful reading and writing of small files: strict JSON in, whole files out, names that stay in their folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from promptad_db.errors import InputError
+
+LARGEST_JSON = 1 << 30
+_READABLE = " !#$&'()+,;=@[]{}"
+_LONGEST_NAME = 200
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; NaN, infinities, broken or endless files are an InputError that names the file."""
+    try:
+        if path.stat().st_size > LARGEST_JSON:
+            raise InputError(f"{path}: larger than 1 GiB, not read as JSON")
+        return json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: not valid JSON ({error.msg} at line {error.lineno})") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: nested too deeply") from error
+    except _NotANumberError as error:
+        raise InputError(f"{path}: holds {error}, which is not a number") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file that is there whole or not at all."""
+    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
+    temporary = temporary_name(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def temporary_name(path: Path) -> Path:
+    """A hidden name beside ``path`` that no other process uses."""
+    return path.with_name(f".{path.name[:_LONGEST_NAME]}.tmp-{secrets.token_hex(6)}")
+
+
+def sha256_of(*paths: Path) -> str:
+    """One hash over the names and bytes of files, in the order given."""
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(path.name.encode() + b"\0")
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def folder_name(name: str) -> str:
+    """A free text as a file name that stays in its folder; ``text_of`` is its inverse."""
+    if not name.strip():
+        raise InputError("an empty name cannot become a folder")
+    quoted = quote(name, safe=_READABLE)
+    if quoted[0] in ". ":
+        quoted = f"%{ord(quoted[0]):02X}{quoted[1:]}"
+    if len(quoted) > _LONGEST_NAME:
+        raise InputError(f"the name {name[:40]!r}... is too long for a folder")
+    return quoted
+
+
+def text_of(folder: str) -> str:
+    """The free text that ``folder_name`` made a folder of."""
+    return unquote(folder, errors="strict")
+
+
+class _NotANumberError(ValueError):
+    pass
+
+
+def _refuse_constant(constant: str) -> Any:
+    raise _NotANumberError(constant)

@@ -1,0 +1,239 @@
+"""Existing results into the database: find files, read them into run folders, index the folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from promptad_db import run_folder
+from promptad_db.errors import InputError
+from promptad_db.files import sha256_of
+from promptad_db.readers import FILE_READERS, ImportedRun, ImportOptions, Reader, mvtec_maps
+from promptad_db.records import CategoryResult
+
+SUFFIXES = (".json", ".csv", ".parquet")
+
+
+@dataclass
+class IngestOutcome:
+    """What an ingest did, in runs, and every file it rejected with the reason."""
+
+    added: list[str] = field(default_factory=list)
+    extended: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    rejected: list[tuple[Path, str]] = field(default_factory=list)
+    skipped: list[Path] = field(default_factory=list)
+    cells: int = 0
+
+
+@dataclass
+class _Found:
+    """What a walk found: run folders, and files by the reader that knows them."""
+
+    run_folders: list[Path] = field(default_factory=list)
+    files: dict[int, list[Path]] = field(default_factory=dict)
+
+
+def ingest(
+    *paths: str | os.PathLike[str],
+    db: str | os.PathLike[str] | None = None,
+    runs: str | os.PathLike[str] | None = None,
+    options: ImportOptions | None = None,
+    replace: bool = False,
+    progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
+) -> IngestOutcome:
+    """Take existing results into the database: run folders as they are, foreign files through new run folders.
+
+    Folders are walked; formats are recognised by content. New run folders go to ``runs``, else PROMPTAD_RUNS, else
+    ./runs. The same files twice change nothing; a cell that changed is refused unless ``replace``. Whatever cannot be
+    trusted is in ``rejected``, everything else is taken. ``progress`` hears of the stage, its steps done and in all.
+
+    Raises InputError for a path that does not exist, DatabaseError when the database cannot be written (the run
+    folders are complete then, and ingesting them finishes the job).
+    """
+    options = options or ImportOptions()
+    outcome = IngestOutcome()
+    found = _walk([Path(path) for path in paths], outcome)
+    folders = list(found.run_folders)
+    root = run_folder.default_root(runs)
+    imported = _read_foreign(found, options, outcome)
+    if options.branches:
+        imported += list(mvtec_maps.read([], options, _rejecting(outcome)))
+    for done, run in enumerate(imported, start=1):
+        folders.append(_store(run, root, outcome, replace=replace))
+        progress("writing run folders", done, len(imported))
+    if not folders and not outcome.rejected:
+        raise InputError(
+            f"nothing to ingest in {', '.join(map(str, paths)) or 'the branches given'}",
+            f"looked for run folders (run.json) and result files ({', '.join(SUFFIXES)}); see promptad-db ingest --help",
+        )
+    _index(folders, db, outcome, replace=replace, progress=progress)
+    return outcome
+
+
+def _index(
+    folders: list[Path],
+    db: str | os.PathLike[str] | None,
+    outcome: IngestOutcome,
+    *,
+    replace: bool,
+    progress: Callable[[str, int, int], None],
+) -> None:
+    from promptad_db.db import index_folders
+
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        progress("indexing runs", done, len(folders))
+
+    indexed = index_folders(folders, db, replace=replace, progress=step)
+    outcome.added += indexed.added
+    outcome.extended += indexed.extended
+    outcome.unchanged += indexed.unchanged
+    outcome.rejected += indexed.rejected
+
+
+def _walk(paths: Sequence[Path], outcome: IngestOutcome) -> _Found:
+    found = _Found()
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path}: does not exist")
+        if path.is_dir():
+            for candidate in _below(path):
+                _classify(candidate, found, outcome, named=False)
+        else:
+            _classify(path, found, outcome, named=True)
+    return found
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The run folders and result files below a folder, sorted; what is inside a run folder is its own."""
+    if run_folder.is_run_folder(folder):
+        yield folder
+        return
+    for parent, subfolders, names in os.walk(folder):
+        here = Path(parent)
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in list(subfolders):
+            if run_folder.is_run_folder(here / name):
+                subfolders.remove(name)
+                yield here / name
+        for name in sorted(names):
+            if name.endswith(SUFFIXES) and not name.startswith("."):
+                yield here / name
+
+
+def _classify(path: Path, found: _Found, outcome: IngestOutcome, *, named: bool) -> None:
+    if path.is_dir():
+        found.run_folders.append(path)
+        return
+    for index, reader in enumerate(FILE_READERS):
+        if reader.recognise(path):
+            found.files.setdefault(index, []).append(path)
+            return
+    reason = _unreadable(path)
+    if named or reason:
+        outcome.rejected.append((path, reason or "not a result file of a known format"))
+    else:
+        outcome.skipped.append(path)
+
+
+def _unreadable(path: Path) -> str | None:
+    """Why a JSON file cannot be read at all, None when it can and is merely about something else."""
+    from promptad_db.files import read_json
+
+    try:
+        if path.stat().st_size == 0:
+            return "empty file"
+        if path.suffix == ".json":
+            read_json(path)
+    except (InputError, OSError) as error:
+        return str(error).removeprefix(f"{path}: ")
+    return None
+
+
+def _read_foreign(found: _Found, options: ImportOptions, outcome: IngestOutcome) -> list[ImportedRun]:
+    imported: list[ImportedRun] = []
+    for index, paths in sorted(found.files.items()):
+        reader: Reader = FILE_READERS[index]
+        imported += reader.read(paths, options, _rejecting(outcome))
+    return imported
+
+
+def _rejecting(outcome: IngestOutcome) -> Callable[[Path, str], None]:
+    return lambda path, reason: outcome.rejected.append((path, reason))
+
+
+def _store(run: ImportedRun, root: Path, outcome: IngestOutcome, *, replace: bool) -> Path:
+    """The run folder of an imported run: a new one, or the one of the same run with what is new added to it."""
+    suffix = run.fingerprint()
+    existing = sorted(root.glob(f"*-{suffix}")) if root.is_dir() else []
+    source = {"kind": run.kind, "files": [_source_file(path) for path in sorted(run.files)]}
+    if existing:
+        folder = existing[-1]
+        changed = False
+    else:
+        created_at = run_folder.now()
+        run_id = run_folder.new_run_id(
+            created_at, dataset=run.dataset, k_shot=run.k_shot, seed=run.seed, task=run.task, suffix=suffix
+        )
+        folder = run_folder.create_run(root, run.info(run_id, created_at, source))
+        changed = False
+    stored = set(run_folder.list_categories(folder))
+    for category, result in run.categories.items():
+        try:
+            if category in stored:
+                if _same(run_folder.read_category(folder, category), result):
+                    continue
+                if not replace:
+                    reason = f"{category} differs from what was ingested before; --replace takes the new numbers"
+                    outcome.rejected.append((min(run.files), f"{folder.name}: {reason}"))
+                    continue
+            run_folder.write_category(folder, result, replace_existing=replace)
+            changed = True
+        except InputError as error:
+            outcome.rejected.append((min(run.files), str(error)))
+    outcome.cells += len(run.categories)
+    if existing and changed:
+        run_folder.update_run(folder, source=source, render=run.render, finished_at=run_folder.now())
+    return folder
+
+
+def _source_file(path: Path) -> dict[str, str]:
+    return {"path": str(path.resolve()), "sha256": sha256_of(path)}
+
+
+def _same(one: CategoryResult, other: CategoryResult) -> bool:
+    """Whether two results hold the same content."""
+    return (
+        one.images == other.images
+        and _without_defaults(one) == _without_defaults(other)
+        and _same_array(one.labels, other.labels)
+        and _same_array(one.masks, other.masks)
+        and _same_arrays(one.scores, other.scores)
+        and _same_arrays(one.maps, other.maps)
+    )
+
+
+def _without_defaults(result: CategoryResult) -> tuple[Any, ...]:
+    return ([asdict(metric) for metric in result.metrics], result.defect_types, result.timings)
+
+
+def _same_array(one: Any, other: Any) -> bool:
+    return (one is None and other is None) or np.array_equal(one, other)
+
+
+def _same_arrays(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return list(one) == list(other) and all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def rejected_lines(rejected: Iterable[tuple[Path, str]]) -> list[str]:
+    """One line a rejected file: its path, then the reason."""
+    return [f"{path}: {reason.removeprefix(f'{path}: ')}" for path, reason in rejected]

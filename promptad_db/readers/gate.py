@@ -1,0 +1,358 @@
+"""The layout of a PromptAD fork that compares score modes ("gate").
+
+    <root>/full_results.csv                                             all AUROCs, in percent, one row a mode
+    <root>/<dataset>/k_<K>/gate_results/<category>_seed<seed>_<task>.json   the same numbers, a file a category
+    <root>/<dataset>/k_<K>/metadata/<task>/<category>_seed<seed>_<mode>.json   scores of every image, or maps
+
+The three describe the same cells: they become one run per (dataset, K, seed, task). In the ``seg`` rows of the CSV the
+branch columns are estimates from score means; those of mode max are kept, as ``approx``.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from promptad_db.errors import InputError
+from promptad_db.files import read_json
+from promptad_db.readers.ground_truth import add_ground_truth
+from promptad_db.readers.imported import ImportedRun, ImportOptions, Reject, fraction, image_names, reported
+from promptad_db.records import LEVEL_OF_TASK, TASKS, CategoryResult, Metric, Task
+from promptad_db.scoring import score_category
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+KIND = "gate"
+MODES = ("semantic", "memory", "max", "harmonic", "oracle")
+AGREEMENT = 1e-11
+
+_CSV_COLUMNS = {"dataset", "class", "k_shot", "task", "mode", "auroc", "semantic_auroc", "memory_auroc"}
+_RESULT_NAME = re.compile(r"(?P<category>.+)_seed(?P<seed>\d{1,18})_(?P<task>cls|seg)\.json")
+_META_NAME = re.compile(r"(?P<category>.+)_seed(?P<seed>\d{1,18})_(?P<mode>[a-z]+)\.json")
+_K_FOLDER = re.compile(r"k_(\d{1,6})")
+_SCORE_KEYS = {"semantic_scores", "memory_scores"}
+
+RunKey = tuple[Path, str, int, int | None, Task]
+
+
+@dataclass
+class _Cell:
+    """What the files say of one category: numbers with the file of each, and a scores file."""
+
+    numbers: dict[tuple[str, str], tuple[Metric, Path]] = field(default_factory=dict)
+    scores: CategoryResult | None = None
+    files: set[Path] = field(default_factory=set)
+    refused: bool = False
+
+    def add(self, metric: Metric, path: Path) -> None:
+        key = (metric.branch, metric.provenance)
+        self.files.add(path)
+        if key not in self.numbers:
+            self.numbers[key] = (metric, path)
+            return
+        known, source = self.numbers[key]
+        assert known.value is not None
+        assert metric.value is not None
+        if abs(known.value - metric.value) > AGREEMENT:
+            raise _DisagreementError(
+                f"{metric.branch} AUROC is {metric.value * 100:.10g} here, but {known.value * 100:.10g} in {source}"
+            )
+        if metric.note and not known.note:
+            self.numbers[key] = (metric, source)
+
+
+class _DisagreementError(InputError):
+    """Two files tell different numbers for one cell."""
+
+
+def recognise(path: Path) -> bool:
+    """A results or metadata JSON of this layout, or its full_results.csv."""
+    if path.suffix == ".csv":
+        return _CSV_COLUMNS <= set(_csv_header(path))
+    if path.suffix != ".json":
+        return False
+    if _is_result(path) or _is_metadata(path):
+        return True
+    try:
+        content = read_json(path)
+    except InputError:
+        return False
+    return isinstance(content, dict) and (set(content) >= _SCORE_KEYS or _holds_modes(content))
+
+
+def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Iterator[ImportedRun]:
+    """One run per root, dataset, K, seed and task."""
+    cells: dict[RunKey, dict[str, _Cell]] = {}
+    for path in sorted(paths, key=lambda path: (path.suffix == ".csv", path)):
+        try:
+            if path.suffix == ".csv":
+                _read_csv(path, cells, options, reject)
+            elif _is_metadata(path) or (not _is_result(path) and _SCORE_KEYS <= set(read_json(path))):
+                _read_metadata(path, cells, options)
+            else:
+                _read_results(path, cells, options)
+        except InputError as error:
+            reject(path, _without_path(error, path))
+    for key in sorted(cells, key=str):
+        run = _assembled(key, cells[key], options, reject)
+        if run.categories:
+            yield run
+
+
+def _read_results(path: Path, cells: dict[RunKey, dict[str, _Cell]], options: ImportOptions) -> None:
+    content = read_json(path)
+    if not isinstance(content, dict) or not _holds_modes(content):
+        raise InputError("holds no AUROC of a score mode (semantic, memory, max, harmonic, oracle)")
+    match = _RESULT_NAME.fullmatch(path.name)
+    task: Any = match["task"] if match else ("cls" if "i_roc" in next(iter(content.values())) else "seg")
+    category, seed = _category_and_seed(match, options)
+    short = {"cls": "i_roc", "seg": "p_roc"}[task]
+    metrics = []
+    for mode, numbers in content.items():
+        if mode not in MODES:
+            continue
+        if not isinstance(numbers, dict) or short not in numbers:
+            raise InputError(f"mode {mode} has no {short}")
+        metrics.append(_reported(task, mode, numbers[short], numbers))
+        for branch in ("semantic", "memory"):
+            if f"{short}_{branch}" in numbers:
+                metrics.append(_reported(task, branch, numbers[f"{short}_{branch}"], {}))
+    cell = _cell(cells, _place(path, options), seed, task, category)
+    _add_all(cell, metrics, path)
+
+
+def _read_csv(path: Path, cells: dict[RunKey, dict[str, _Cell]], options: ImportOptions, reject: Reject) -> None:
+    seed = _seed_of_siblings(path.parent)
+    seed = options.seed if seed is None else seed
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        try:
+            rows = list(csv.DictReader(file))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise InputError(f"not a readable CSV file ({error})") from error
+    for line, row in enumerate(rows, start=2):
+        try:
+            task, mode, category, dataset = row["task"], row["mode"], row["class"], row["dataset"]
+            if task not in TASKS or mode not in MODES or not category or not dataset or not row["k_shot"].isdecimal():
+                raise InputError("has no task (cls, seg), mode, class, dataset or k_shot that is known")
+            metrics = [_reported(task, mode, row["auroc"], row)]
+            for branch in ("semantic", "memory"):
+                value = row.get(f"{branch}_auroc")
+                if value and task == "cls":
+                    metrics.append(_reported("cls", branch, value, {}))
+                elif value and mode == "max":
+                    metrics.append(_estimate(branch, fraction(value, f"{branch}_auroc")))
+        except (InputError, AttributeError, TypeError) as error:
+            reject(path, f"line {line}: {error}")
+            continue
+        place = (path.parent.resolve(), dataset, int(row["k_shot"]))
+        cell = _cell(cells, place, seed, task, category)
+        try:
+            _add_all(cell, metrics, path)
+        except _DisagreementError as error:
+            reject(path, f"line {line}: {error}; {category} of this run is left out")
+
+
+def _read_metadata(path: Path, cells: dict[RunKey, dict[str, _Cell]], options: ImportOptions) -> None:
+    content = read_json(path)
+    if not isinstance(content, dict) or not set(content) >= _SCORE_KEYS:
+        raise InputError("lacks semantic_scores or memory_scores")
+    arrays = {branch: _numbers(content[f"{branch}_scores"], branch) for branch in ("semantic", "memory")}
+    semantic, memory = arrays["semantic"], arrays["memory"]
+    if semantic.shape != memory.shape:
+        raise InputError(f"semantic_scores have shape {list(semantic.shape)}, memory_scores {list(memory.shape)}")
+    match = _META_NAME.fullmatch(path.name)
+    category, seed = _category_and_seed(match, options)
+    task: Task = "cls" if semantic.ndim == 1 else "seg"
+    result = CategoryResult(category, image_names(len(semantic)))
+    for branch, values in arrays.items():
+        if task == "cls":
+            result.scores[branch] = values
+        else:
+            result.maps[branch] = values.astype(np.float32)
+            result.scores[branch] = values.astype(np.float32).max(axis=(1, 2)).astype(np.float64)
+    if content.get("labels") is not None:
+        result.labels = _labels(content["labels"], len(semantic))
+    cell = _cell(cells, _place(path, options), seed, task, category)
+    if cell.scores is not None and not _same_scores(cell.scores, result):
+        cell.refused = True
+        raise _DisagreementError(
+            f"its scores differ from those of {min(cell.files & set(path.parent.iterdir()), default=path.parent)}"
+        )
+    cell.scores = result
+    cell.files.add(path)
+
+
+def _assembled(key: RunKey, cells: dict[str, _Cell], options: ImportOptions, reject: Reject) -> ImportedRun:
+    root, dataset, k_shot, seed, task = key
+    run = ImportedRun(
+        kind=KIND,
+        experiment=options.experiment or root.name,
+        method=options.method or "PromptAD",
+        task=task,
+        dataset=dataset,
+        k_shot=k_shot,
+        seed=seed,
+        selection="best_on_test",
+    )
+    for category, cell in sorted(cells.items()):
+        if cell.refused or not (cell.numbers or cell.scores):
+            continue
+        result = cell.scores or CategoryResult(category)
+        numbers = [metric for metric, _ in cell.numbers.values()]
+        if cell.scores is not None:
+            try:
+                exact = _exact(run, result, numbers, options)
+            except InputError as error:
+                reject(min(cell.files), str(error))
+                result, exact = CategoryResult(category), []
+            if not exact and result.labels is None and not any(metric.provenance == "approx" for metric in numbers):
+                numbers += _estimates_without_truth(result, numbers, task)
+            numbers += exact
+        result.metrics = sorted(numbers, key=lambda metric: (metric.level, metric.branch, metric.metric, metric.provenance))
+        run.categories[category] = result
+        run.files |= cell.files
+    return run
+
+
+def _exact(run: ImportedRun, result: CategoryResult, numbers: list[Metric], options: ImportOptions) -> list[Metric]:
+    if result.labels is not None and run.task == "cls":
+        return score_category(result, None)
+    if options.data_root is None:
+        return []
+    truth = {metric.branch: metric.value for metric in numbers if metric.provenance == "reported"}
+    render, exact = add_ground_truth(result, run.task, run.dataset, truth, options.data_root, run.render)
+    run.render = render or run.render
+    return exact
+
+
+def _estimates_without_truth(result: CategoryResult, numbers: list[Metric], task: Task) -> list[Metric]:
+    """The old estimate, max AUROC x branch mean / larger mean: all that scores without ground truth give."""
+    fused = next((metric.value for metric in numbers if (metric.branch, metric.provenance) == ("max", "reported")), None)
+    stored = result.scores if task == "cls" else result.maps
+    means = {branch: float(values.mean(dtype=np.float64)) for branch, values in stored.items()}
+    if fused is None or min(means.values()) < 0 or max(means.values()) <= 0:
+        return []
+    larger = max(means.values())
+    return [_estimate(branch, fused * mean / larger, task) for branch, mean in means.items()]
+
+
+def _estimate(branch: str, value: float, task: Task = "seg") -> Metric:
+    return Metric(
+        LEVEL_OF_TASK[task], branch, "auroc", value, "approx", note="max AUROC x branch mean / larger branch mean"
+    )
+
+
+def _reported(task: Any, mode: str, percent: object, row: dict[str, Any]) -> Metric:
+    branch, note = mode, None
+    if mode == "oracle" and task == "seg":
+        branch, note = "reported_oracle", "called oracle in its source, where it equals max"
+    elif mode == "oracle":
+        note = "upper bound: picks a branch per image with the label's help"
+        if row.get("oracle_semantic_ratio"):
+            note += f"; semantic for {float(row['oracle_semantic_ratio']):.2f} % of the images"
+    return reported(LEVEL_OF_TASK[task], branch, percent, where=f"the AUROC of mode {mode}", note=note)  # type: ignore[index]
+
+
+def _add_all(cell: _Cell, metrics: list[Metric], path: Path) -> None:
+    try:
+        for metric in metrics:
+            cell.add(metric, path)
+    except _DisagreementError:
+        cell.refused = True
+        raise
+
+
+def _cell(
+    cells: dict[RunKey, dict[str, _Cell]], place: tuple[Path, str, int], seed: int | None, task: Any, category: str
+) -> _Cell:
+    return cells.setdefault((*place, seed, task), {}).setdefault(category, _Cell())
+
+
+def _place(path: Path, options: ImportOptions) -> tuple[Path, str, int]:
+    """The root, dataset and K that a file's folders tell; options stand in for what they do not."""
+    folders = path.resolve().parents
+    for index, folder in enumerate(folders[:-2]):
+        match = _K_FOLDER.fullmatch(folder.name)
+        if match:
+            return folders[index + 2], folders[index + 1].name, int(match[1])
+    if options.dataset is None or options.k_shot is None:
+        raise InputError(
+            "its folders do not tell data set and K (expected <dataset>/k_<K>/...)", "give --dataset and --k-shot"
+        )
+    return folders[0], options.dataset, options.k_shot
+
+
+def _category_and_seed(match: re.Match[str] | None, options: ImportOptions) -> tuple[str, int | None]:
+    if match is None:
+        raise InputError("its name does not tell category and seed (expected <category>_seed<seed>_....json)")
+    return match["category"], int(match["seed"]) if match["seed"] else options.seed
+
+
+def _seed_of_siblings(root: Path) -> int | None:
+    names = (path.name for folder in ("gate_results", "metadata/*") for path in root.glob(f"*/k_*/{folder}/*_seed*.json"))
+    seeds = {int(match["seed"]) for name in names if (match := _META_NAME.fullmatch(name))}
+    return seeds.pop() if len(seeds) == 1 else None
+
+
+def _numbers(values: Any, branch: str) -> NDArray[np.float64]:
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{branch}_scores are not numbers, or a map of them has the wrong size") from error
+    if array.ndim not in (1, 3) or not array.size:
+        raise InputError(f"{branch}_scores have shape {list(array.shape)}, wanted [images] or [images, rows, columns]")
+    if not np.isfinite(array).all():
+        raise InputError(f"{branch}_scores hold NaN or infinite scores")
+    return array
+
+
+def _labels(values: Any, count: int) -> NDArray[np.int8]:
+    if not isinstance(values, list) or len(values) != count or any(value not in (0, 1) for value in values):
+        raise InputError(f"labels must be {count} times 0 or 1, one an image")
+    labels = np.array(values, dtype=np.int8)
+    if labels.all() or not labels.any():
+        raise InputError(f"labels hold one class only ({count} times {labels[0]}): no AUROC can come from them")
+    return labels
+
+
+def _same_scores(one: CategoryResult, other: CategoryResult) -> bool:
+    same_labels = one.labels is None or other.labels is None or np.array_equal(one.labels, other.labels)
+    return same_labels and all(
+        np.array_equal(values, stored_other.get(branch))  # type: ignore[arg-type]
+        for stored, stored_other in ((one.scores, other.scores), (one.maps, other.maps))
+        for branch, values in stored.items()
+    )
+
+
+def _csv_header(path: Path) -> list[str]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return next(csv.reader([file.readline(65536)]), [])
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
+
+
+def _is_result(path: Path) -> bool:
+    return path.parent.name == "gate_results" and path.suffix == ".json"
+
+
+def _is_metadata(path: Path) -> bool:
+    return path.parent.parent.name == "metadata" and path.parent.name in TASKS and path.suffix == ".json"
+
+
+def _holds_modes(content: dict[str, Any]) -> bool:
+    return any(
+        mode in MODES and isinstance(numbers, dict) and ("i_roc" in numbers or "p_roc" in numbers)
+        for mode, numbers in content.items()
+    )
+
+
+def _without_path(error: InputError, path: Path) -> str:
+    return str(error).removeprefix(f"{path}: ")

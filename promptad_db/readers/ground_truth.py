@@ -1,0 +1,111 @@
+"""Finding the ground truth of scores whose file does not name its images.
+
+Such scores are in the order in which a program walked the data set, and the order of the defect folders is unknown. So
+candidates are tried, and one is believed only if it reproduces an AUROC that the source itself reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from promptad_db.datasets.layout import GOOD, TestImage, category_root, defect_folders, read_mask, test_images
+from promptad_db.errors import InputError
+from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Metric, Render, Task
+from promptad_db.scoring import score_category
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TOLERANCE = 1e-4
+SIZES = (400, 240)
+
+
+def add_ground_truth(
+    result: CategoryResult,
+    task: Task,
+    dataset: str,
+    reported: Mapping[str, float | None],
+    data_root: Path,
+    settled: Render | None,
+) -> tuple[Render | None, list[Metric]]:
+    """Put names, labels and masks to a category's scores, and score it exactly.
+
+    ``reported`` are the AUROCs (0..1) of the source by branch. Returns the render settings that reproduced one of them
+    to 1e-4 and the exact metrics, of which all but the reproduced order is new knowledge.
+
+    Raises InputError when the data set does not fit or no candidate reproduces a reported number.
+    """
+    folder = category_root(data_root, dataset, result.category)
+    tried = 0
+    sizes = [settled] if settled else [Render(size, size) for size in SIZES]
+    masks_of = _MaskCache()
+    for images in _orders(folder):
+        if len(images) != len(result.images):
+            raise InputError(f"{result.category}: {len(result.images)} scores, but {len(images)} test images in {folder}")
+        for render in sizes if task == "seg" else [None]:
+            tried += 1
+            candidate = _with_truth(result, images, render, masks_of)
+            metrics = score_category(candidate, render)
+            if _reproduces(metrics, task, reported):
+                result.images, result.labels = candidate.images, candidate.labels
+                result.masks, result.defect_types = candidate.masks, candidate.defect_types
+                result.scores = candidate.scores
+                return render, metrics
+    raise InputError(
+        f"{result.category}: none of {tried} orders of the images below {folder} reproduces a reported AUROC to "
+        f"{TOLERANCE:g}, so its numbers stay as they were reported"
+    )
+
+
+class _MaskCache:
+    """Each mask is read once a size."""
+
+    def __init__(self) -> None:
+        self._masks: dict[tuple[Path, int, int], NDArray[np.bool_]] = {}
+
+    def __call__(self, image: TestImage, render: Render) -> NDArray[np.bool_]:
+        if image.mask is None:
+            return np.zeros((render.height, render.width), dtype=bool)
+        key = (image.mask, render.height, render.width)
+        if key not in self._masks:
+            self._masks[key] = read_mask(image.mask, (render.height, render.width))
+        return self._masks[key]
+
+
+def _orders(folder: Path) -> Iterator[list[TestImage]]:
+    """The test images by each order of the defect folders that a program may have walked them in."""
+    found = defect_folders(folder)
+    by_name = sorted(found)
+    good_first = sorted(found, key=lambda path: (path.name != GOOD, path.name))
+    good_last = sorted(found, key=lambda path: (path.name == GOOD, path.name))
+    for order in dict.fromkeys(map(tuple, (by_name, found, good_first, good_last, by_name[::-1]))):
+        yield test_images(folder, order)
+
+
+def _with_truth(
+    result: CategoryResult, images: list[TestImage], render: Render | None, masks_of: _MaskCache
+) -> CategoryResult:
+    return CategoryResult(
+        result.category,
+        images=[image.name for image in images],
+        labels=np.array([image.defect_type != GOOD for image in images], dtype=np.int8),
+        defect_types=[image.defect_type for image in images],
+        scores=dict(result.scores),
+        maps=result.maps,
+        masks=None if render is None else np.stack([masks_of(image, render) for image in images]),
+    )
+
+
+def _reproduces(metrics: list[Metric], task: Task, reported: Mapping[str, float | None]) -> bool:
+    return any(
+        metric.metric == "auroc"
+        and metric.level == LEVEL_OF_TASK[task]
+        and metric.value is not None
+        and (wanted := reported.get(metric.branch)) is not None
+        and abs(metric.value - wanted) <= TOLERANCE
+        for metric in metrics
+    )

@@ -1,0 +1,109 @@
+"""What a reader of foreign files gives: runs that are not yet run folders, and the files it had to refuse."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from promptad_db.errors import InputError
+from promptad_db.records import CategoryResult, Metric, Render, RunInfo, Selection, Task
+
+Reject = Callable[[Path, str], None]
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What the user tells beside the paths: for what the files themselves do not say."""
+
+    experiment: str | None = None
+    method: str | None = None
+    dataset: str | None = None
+    k_shot: int | None = None
+    seed: int | None = None
+    task: Task | None = None
+    data_root: Path | None = None
+    branches: dict[str, Path] = field(default_factory=dict)
+
+
+@dataclass
+class ImportedRun:
+    """One run as foreign files tell it, category by category."""
+
+    kind: str
+    experiment: str
+    method: str
+    task: Task
+    dataset: str
+    k_shot: int
+    seed: int | None
+    variant: str = "baseline"
+    selection: Selection = "unknown"
+    render: Render | None = None
+    categories: dict[str, CategoryResult] = field(default_factory=dict)
+    files: set[Path] = field(default_factory=set)
+
+    def fingerprint(self) -> str:
+        """A short hash of what makes this the same run when it is imported again."""
+        identity = [
+            self.kind, self.experiment, self.method, self.variant, self.task, self.dataset, self.k_shot, self.seed
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
+
+    def info(self, run_id: str, created_at: str, source: dict[str, Any]) -> RunInfo:
+        """The run's run.json."""
+        return RunInfo(
+            run_id=run_id,
+            experiment=self.experiment,
+            method=self.method,
+            variant=self.variant,
+            task=self.task,
+            dataset=self.dataset,
+            k_shot=self.k_shot,
+            seed=self.seed,
+            created_at=created_at,
+            finished_at=created_at,
+            status="finished",
+            selection=self.selection,
+            render=self.render,
+            source=source,
+        )
+
+
+class Reader(Protocol):
+    """One foreign format."""
+
+    def recognise(self, path: Path) -> bool:
+        """Whether this file, by its content, is of this format."""
+        ...
+
+    def read(self, paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Iterator[ImportedRun]:
+        """The runs that these files tell; a file that cannot be trusted goes to ``reject`` with the reason."""
+        ...
+
+
+def reported(
+    level: str, branch: str, percent: object, *, where: str, precision: float = 0.0, note: str | None = None
+) -> Metric:
+    """A reported AUROC, given in percent; InputError when it is no number between 0 and 100."""
+    return Metric(level, branch, "auroc", fraction(percent, where), "reported", precision=precision, note=note)  # type: ignore[arg-type]
+
+
+def fraction(percent: object, where: str) -> float:
+    """A percentage as a fraction; InputError when it is no number between 0 and 100."""
+    try:
+        value = float(percent)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where} is {percent!r}, not a number") from error
+    if isinstance(percent, bool) or not math.isfinite(value) or not 0 <= value <= 100:  # noqa: PLR2004
+        raise InputError(f"{where} is {percent!r}, not a percentage between 0 and 100")
+    return value / 100
+
+
+def image_names(count: int) -> list[str]:
+    """Names for images whose file does not name them."""
+    return [f"image_{index:04d}" for index in range(count)]

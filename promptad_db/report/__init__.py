@@ -1,0 +1,7 @@
+"""A ResultSet in, text out: the same rows as a terminal table, Markdown, CSV, JSON, LaTeX or HTML."""
+
+from promptad_db.report.formats import FORMATS, render, render_rows
+from promptad_db.report.paper import pivot_paper
+from promptad_db.report.values import Best
+
+__all__ = ["FORMATS", "Best", "pivot_paper", "render", "render_rows"]

@@ -1,0 +1,74 @@
+"""The two entries of the report layer, and the names of the formats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promptad_db.errors import UsageError
+from promptad_db.report.grid import lay_out
+from promptad_db.report.html_page import html_page
+from promptad_db.report.latex import latex_tables
+from promptad_db.report.markdown import markdown
+from promptad_db.report.paper import mark_upper_bounds, pivot_paper
+from promptad_db.report.raw import csv_sections, json_rows, json_sections
+from promptad_db.report.table import tables
+from promptad_db.result_set import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from promptad_db.result_set import ResultSet
+
+FORMATS = ("table", "md", "csv", "json", "latex", "html")
+
+_PAGES = {"md": markdown, "latex": latex_tables, "html": html_page}
+
+
+def render(
+    sections: Sequence[Section],
+    format: str,  # noqa: A002 - the word of the command line
+    *,
+    width: int | None = None,
+    colour: bool = False,
+) -> str:
+    """A report as text that ends with one newline.
+
+    ``json`` and ``csv`` hold raw values (AUROCs and gaps in 0..1); the other formats print by the kinds of the columns,
+    AUROCs in percent and gaps in points. ``width`` (columns of the terminal; None: as wide as needed) and ``colour``
+    matter to ``table`` alone. Raises UsageError for a format that is not in FORMATS.
+    """
+    _check(format)
+    if format == "json":
+        return json_sections(sections)
+    if format == "csv":
+        return csv_sections(sections)
+    grids = [lay_out(_for_people(section)) for section in sections]
+    if format == "table":
+        return tables(grids, width=width, colour=colour)
+    return _PAGES[format](grids)
+
+
+def render_rows(
+    result: ResultSet,
+    format: str,  # noqa: A002 - the word of the command line
+    *,
+    width: int | None = None,
+    colour: bool = False,
+) -> str:
+    """A bare result, without name and title; in ``json`` a list of row objects. Otherwise as ``render``."""
+    if format == "json":
+        return json_rows(result)
+    return render([Section("", "", result)], format, width=width, colour=colour)
+
+
+def _check(name: str) -> None:
+    if name not in FORMATS:
+        raise UsageError(f"there is no format {name!r}", f"use one of {', '.join(FORMATS)}")
+
+
+def _for_people(section: Section) -> Section:
+    if section.name == "paper":
+        return pivot_paper(section)
+    if section.name == "fusion":
+        return mark_upper_bounds(section, "rule")
+    return section

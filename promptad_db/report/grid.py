@@ -1,0 +1,103 @@
+"""The common step of the formats for people: a section becomes a grid of texts, which each format only lays out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from promptad_db.report.values import Best, plain, raw
+
+if TYPE_CHECKING:
+    from promptad_db.result_set import ResultSet, Section
+
+NO_ROWS = "(no rows)"
+_MISSING = "–"  # noqa: RUF001 - an en dash is meant
+_UNITS = {"auroc": " (%)", "gap": " (points)", "points": " (points)"}
+
+
+class Cell(NamedTuple):
+    """A printed value, not escaped yet for any format."""
+
+    text: str
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A section as texts: one header and one alignment a column, rows of cells. A bare result has no name and title."""
+
+    name: str
+    title: str
+    headers: list[str]
+    numeric: list[bool]
+    rows: list[list[Cell]]
+
+
+def lay_out(section: Section) -> Grid:
+    """Print the values of a section by the kinds of its columns."""
+    result = section.result
+    kinds = [result.kinds.get(column, "") for column in result.columns]
+    headers = [
+        column.replace("_", " ") + _UNITS.get(kind, "") for column, kind in zip(result.columns, kinds, strict=True)
+    ]
+    numeric = [bool(kind) or _holds_numbers(result, index) for index, kind in enumerate(kinds)]
+    places = {column: index for index, column in enumerate(result.columns)}
+    rows = [[_cell(value, kind, row, places) for value, kind in zip(row, kinds, strict=True)] for row in result.rows]
+    return Grid(section.name, section.title, headers, numeric, rows)
+
+
+def _holds_numbers(result: ResultSet, index: int) -> bool:
+    values = [row[index] for row in result.rows if row[index] is not None]
+    return bool(values) and all(_is_number(value) for value in values)
+
+
+def _cell(value: Any, kind: str, row: tuple[Any, ...], places: dict[str, int]) -> Cell:
+    if isinstance(value, Best):
+        return Cell(str(value), best=True)
+    if kind.startswith("share_of:") and _is_number(value):
+        whole = places.get(kind.removeprefix("share_of:"))
+        return Cell(share(value, None if whole is None else row[whole]))
+    return Cell(printed(value, kind))
+
+
+def printed(value: Any, kind: str = "") -> str:
+    """One value for people; a kind matters to numbers only."""
+    value = plain(value)
+    if value is None:
+        return _MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if _is_number(value):
+        return _number(value, kind)
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "seconds")
+    content = raw(value)
+    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+
+
+def share(count: Any, whole: Any) -> str:
+    """A count with what it is a part of: ``56/81 (69.1 %)``."""
+    if whole is None:
+        return printed(count)
+    percent = f" ({100 * float(count) / float(whole):.1f} %)" if whole else ""
+    return f"{printed(count)}/{printed(whole)}{percent}"
+
+
+def _number(value: float | Decimal, kind: str) -> str:
+    if kind in ("auroc", "points"):
+        return f"{100 * float(value) + 0.0:.2f}"  # + 0.0 takes the sign from a negative zero
+    if kind == "gap":
+        return f"{100 * float(value):+.2f}" if value else "0.00"
+    if kind == "ratio":
+        return f"{float(value) + 0.0:.2f}"
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        return str(int(value))
+    return str(value) if isinstance(value, int) else f"{float(value):.6g}"
+
+
+def _is_number(value: Any) -> bool:
+    value = plain(value)
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)

@@ -1,0 +1,49 @@
+"""GitHub tables."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import TYPE_CHECKING
+
+from promptad_db.report.grid import NO_ROWS, Cell, Grid
+from promptad_db.report.values import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# An underscore inside a word means nothing to GitHub and stays readable as it is.
+_SPECIAL = re.compile(r"[\\|`*~\[\]]|(?<![^\W_])_|_(?![^\W_])")
+
+
+def markdown(grids: Sequence[Grid]) -> str:
+    """Each section as ``## name``, its title and a table."""
+    return "\n".join(_section(grid) for grid in grids)
+
+
+def _section(grid: Grid) -> str:
+    head = f"## {_escaped(grid.name)}\n\n" if grid.name else ""
+    title = f"{_escaped(grid.title)}\n\n" if grid.title else ""
+    return f"{head}{title}{_table(grid) if grid.rows else NO_ROWS}\n"
+
+
+def _table(grid: Grid) -> str:
+    lines = [
+        _line(_escaped(header) for header in grid.headers),
+        _line("---:" if numeric else "---" for numeric in grid.numeric),
+        *(_line(_value(cell) for cell in row) for row in grid.rows),
+    ]
+    return "\n".join(lines)
+
+
+def _line(texts: Iterable[str]) -> str:
+    return f"| {' | '.join(texts)} |"
+
+
+def _value(cell: Cell) -> str:
+    text = _escaped(cell.text)
+    return f"**{text}**" if cell.best else text
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\g<0>", escape(one_line(text), quote=False))

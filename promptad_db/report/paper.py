@@ -1,0 +1,89 @@
+"""The table of a paper: long rows become one column a dataset and K, the best result of each column bold."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from promptad_db.report.grid import printed
+from promptad_db.report.values import Best
+from promptad_db.result_set import ResultSet, Section
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LABELS = ("task", "experiment", "method", "variant", "branch")
+_NEEDED = {*_LABELS, "dataset", "k_shot", "mean", "std"}
+_UPPER_BOUNDS = ("oracle", "reported_oracle")  # they choose with the label's help
+
+Record = dict[str, Any]
+Setting = tuple[Any, Any]  # dataset, K
+
+
+def pivot_paper(section: Section) -> Section:
+    """The long section ``paper`` (mean and std in 0..1, one row a cell of the table) made wide, its values as text.
+
+    A row is one (task, experiment, method, variant, branch); of these columns only those that differ are shown, and
+    the branch. The best mean of a column within a task is a Best, decided on the stored doubles; upper bounds never
+    are. A section that is not long is given back as it is.
+    """
+    if not set(section.result.columns) >= _NEEDED:
+        return section
+    records = section.result.records()
+    shown = [label for label in _LABELS if label == "branch" or len({record[label] for record in records}) > 1]
+    settings = sorted({_setting(record) for record in records}, key=lambda pair: (str(pair[0]), pair[1] or 0))
+    best = _best_means(records)
+    cells: dict[tuple[Any, ...], dict[Setting, str | None]] = {}
+    for record in records:
+        cells.setdefault(tuple(record[label] for label in _LABELS), {})[_setting(record)] = _cell(record, best)
+    rows = [(*_row_labels(labels, shown), *(row.get(setting) for setting in settings)) for labels, row in cells.items()]
+    wide = [f"{dataset} K={k_shot}" for dataset, k_shot in settings]
+    return Section(section.name, section.title, ResultSet((*shown, *wide), rows, dict.fromkeys(wide, "auroc")))
+
+
+def mark_upper_bounds(section: Section, column: str) -> Section:
+    """The section with " (upper bound)" behind the oracles in a column of branches or rules."""
+    result = section.result
+    rows = [
+        tuple(_marked(value) if name == column else value for name, value in zip(result.columns, row, strict=True))
+        for row in result.rows
+    ]
+    return Section(section.name, section.title, ResultSet(result.columns, rows, result.kinds, result.cut))
+
+
+def _marked(branch: Any) -> Any:
+    return f"{branch} (upper bound)" if branch in _UPPER_BOUNDS else branch
+
+
+def _row_labels(labels: tuple[Any, ...], shown: Sequence[str]) -> list[Any]:
+    named = dict(zip(_LABELS, labels, strict=True))
+    named["branch"] = _marked(named["branch"])
+    return [named[label] for label in shown]
+
+
+def _setting(record: Record) -> Setting:
+    return record["dataset"], record["k_shot"]
+
+
+def _best_means(records: Sequence[Record]) -> dict[tuple[Any, ...], float]:
+    best: dict[tuple[Any, ...], float] = {}
+    for record in records:
+        if _may_win(record):
+            column = (record["task"], *_setting(record))
+            best[column] = max(record["mean"], best.get(column, -math.inf))
+    return best
+
+
+def _may_win(record: Record) -> bool:
+    mean = record["mean"]
+    return record["branch"] not in _UPPER_BOUNDS and mean is not None and not math.isnan(mean)
+
+
+def _cell(record: Record, best: dict[tuple[Any, ...], float]) -> str | None:
+    if record["mean"] is None:
+        return None
+    text = printed(record["mean"], "auroc")
+    if record["std"] is not None:
+        text += f" ± {printed(record['std'], 'points')}"
+    wins = _may_win(record) and record["mean"] == best[record["task"], *_setting(record)]
+    return Best(text) if wins else text

@@ -1,0 +1,200 @@
+"""The contract on disk, run folder format 1: the only reader and the only writer of run folders.
+
+    runs/<run_id>/run.json
+    runs/<run_id>/<category>/images.parquet, maps.parquet, masks.parquet, metrics.json, timings.json
+
+A category is written under a hidden name and renamed when complete, so a folder with its final name is whole.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from promptad_db import files
+from promptad_db.category_files import read_category_files, write_category_files
+from promptad_db.errors import InputError
+from promptad_db.records import PROTOCOLS, SELECTIONS, STATUSES, TASKS, CategoryResult, Render, RunInfo
+
+FORMAT = 1
+RUN_FILE = "run.json"
+_SAFE_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+
+
+def default_root(root: str | os.PathLike[str] | None = None) -> Path:
+    """Where run folders go: the argument, else PROMPTAD_RUNS, else ./runs."""
+    return Path(root or os.environ.get("PROMPTAD_RUNS") or "runs")
+
+
+def now() -> str:
+    """The time as run folders write it: UTC, ISO 8601, microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def new_run_id(created_at: str, *, dataset: str, k_shot: int, seed: int | None, task: str, suffix: str = "") -> str:
+    """An id that sorts by time, is safe as a file name, and can be read by people."""
+    time = re.sub(r"[^0-9T]", "", created_at.split("+")[0])
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", dataset).strip("-")[:40] or "dataset"
+    return f"{time}-{slug}-k{k_shot}-s{'x' if seed is None else seed}-{task}-{suffix or secrets.token_hex(4)}"
+
+
+def create_run(root: Path, info: RunInfo) -> Path:
+    """Make the folder of a new run, with its run.json; an existing one of this id is an InputError."""
+    folder = root / _checked_run_id(info.run_id, root)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise InputError(f"{folder}: a run folder of this id exists") from error
+    write_run(folder, info)
+    return folder
+
+
+def write_run(folder: Path, info: RunInfo) -> None:
+    """Write run.json, whole or not at all."""
+    files.write_json(folder / RUN_FILE, {"format": FORMAT, **asdict(info)})
+
+
+def update_run(folder: Path, **changes: Any) -> RunInfo:
+    """Change fields of run.json and return what it says now."""
+    info = replace(read_run(folder), **changes)
+    write_run(folder, info)
+    return info
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Whether a folder claims to be a run folder: it has a run.json."""
+    return (folder / RUN_FILE).is_file()
+
+
+def find_runs(root: Path) -> list[Path]:
+    """The run folders directly below ``root``, in the order of their ids."""
+    if not root.is_dir():
+        return []
+    return [path for path in sorted(root.iterdir()) if not path.name.startswith(".") and is_run_folder(path)]
+
+
+def read_run(folder: Path) -> RunInfo:
+    """What run.json says; an InputError names the file and what is wrong with it."""
+    path = folder / RUN_FILE
+    content = files.read_json(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no object")
+    stored_format = content.pop("format", None)
+    if stored_format != FORMAT:
+        newer = isinstance(stored_format, int) and stored_format > FORMAT
+        raise InputError(
+            f"{path}: run folder format {stored_format!r}, this version reads format {FORMAT}",
+            "upgrade the package: pip install -U promptad-db" if newer else "",
+        )
+    known = {field.name for field in fields(RunInfo)}
+    try:
+        info = RunInfo(**{name: value for name, value in content.items() if name in known})
+        if info.render is not None:
+            info = replace(info, render=Render(**content["render"]))
+    except TypeError as error:
+        raise InputError(f"{path}: {_without_init(error)}") from error
+    info = replace(info, tags=tuple(info.tags))
+    _check_run(info, path)
+    if info.run_id != folder.name:
+        raise InputError(f"{path}: is about run {info.run_id!r}, but its folder is {folder.name!r}")
+    return info
+
+
+def list_categories(folder: Path) -> list[str]:
+    """The finished categories of a run, sorted."""
+    names = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    try:
+        return sorted(files.text_of(name) for name in names)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{folder}: a category folder has a name that is not UTF-8") from error
+
+
+def category_folder(folder: Path, category: str) -> Path:
+    """The folder of one category, always directly below the run folder."""
+    return folder / files.folder_name(category)
+
+
+def write_category(folder: Path, result: CategoryResult, *, replace_existing: bool = False) -> Path:
+    """Write one category of a run; it appears under its name when it is complete."""
+    final = category_folder(folder, result.category)
+    if final.exists() and not replace_existing:
+        raise InputError(f"{final}: this category is logged already", "log each category of a run once")
+    temporary = files.temporary_name(final)
+    temporary.mkdir()
+    try:
+        write_category_files(temporary, result)
+        if final.exists():
+            old = files.temporary_name(final)
+            final.rename(old)
+            temporary.rename(final)
+            shutil.rmtree(old)
+        else:
+            temporary.rename(final)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return final
+
+
+def read_category(folder: Path, category: str) -> CategoryResult:
+    """Read one category back; whatever cannot be trusted is an InputError that names the file."""
+    path = category_folder(folder, category)
+    if path.is_symlink() or not path.is_dir():
+        raise InputError(f"{path}: not a category folder")
+    return read_category_files(path, category)
+
+
+def category_fingerprint(folder: Path, category: str) -> str:
+    """A hash of all files of a category: equal means unchanged."""
+    path = category_folder(folder, category)
+    return files.sha256_of(*sorted(child for child in path.iterdir() if child.is_file()))
+
+
+def _checked_run_id(run_id: str, where: Path) -> str:
+    if not _SAFE_RUN_ID.fullmatch(run_id):
+        raise InputError(f"{where}: run id {run_id!r} is not safe as a file name")
+    return run_id
+
+
+def _check_run(info: RunInfo, path: Path) -> None:
+    _checked_run_id(str(info.run_id), path)
+    for name in ("run_id", "experiment", "method", "variant", "dataset", "created_at"):
+        if not isinstance(getattr(info, name), str) or not getattr(info, name):
+            raise InputError(f"{path}: {name} must be a text")
+    for name, allowed in (
+        ("task", TASKS),
+        ("selection", SELECTIONS),
+        ("protocol", PROTOCOLS),
+        ("status", STATUSES),
+    ):
+        if getattr(info, name) not in allowed:
+            raise InputError(f"{path}: {name} is {getattr(info, name)!r}, must be one of {', '.join(allowed)}")
+    for name in ("created_at", "finished_at"):
+        value = getattr(info, name)
+        try:
+            if value is not None and datetime.fromisoformat(value).tzinfo is None:
+                raise ValueError  # noqa: TRY301 - a time without its zone is as unreadable as no time
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}: {name} must be an ISO 8601 time with its zone") from error
+    _check_whole_number(path, "k_shot", info.k_shot, low=0, high=1_000_000)
+    if info.seed is not None:
+        _check_whole_number(path, "seed", info.seed, low=-(2**62), high=2**62)
+    for name in ("model", "config", "environment", "source"):
+        if not isinstance(getattr(info, name), dict):
+            raise InputError(f"{path}: {name} must be an object")
+    if any(not isinstance(tag, str) for tag in info.tags):
+        raise InputError(f"{path}: tags must be texts")
+
+
+def _check_whole_number(path: Path, name: str, value: object, *, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise InputError(f"{path}: {name} must be a whole number, not {value!r}")
+
+
+def _without_init(error: TypeError) -> str:
+    return str(error).replace("RunInfo.__init__()", "run.json").replace("Render.__init__()", "render")

@@ -1,0 +1,31 @@
+-- Each category, averaged over K (seeds within a K first); k_shot and seed stand where there is only one.
+SELECT
+    dataset, category, k_shot, seed, task, semantic, memory, gap,
+    ABS(gap) AS abs_gap,
+    CASE WHEN gap > 0 THEN :branch_a WHEN gap < 0 THEN :branch_b WHEN gap = 0 THEN 'tie' END AS weak_branch,
+    provenance
+FROM (
+    SELECT
+        means.dataset, means.category, means.task,
+        CASE WHEN MIN(means.k_shot) = MAX(means.k_shot) THEN MIN(means.k_shot) END AS k_shot,
+        MIN(seeds.seed) AS seed,
+        AVG(means.semantic) AS semantic,
+        AVG(means.memory) AS memory,
+        AVG(means.gap) AS gap,
+        CASE
+            WHEN SUM(means.exact_cells) = SUM(means.cells) THEN 'exact'
+            WHEN SUM(means.reported_cells) = SUM(means.cells) THEN 'reported'
+            WHEN SUM(means.approx_cells) = SUM(means.cells) THEN 'approx'
+            ELSE 'mixed'
+        END AS provenance
+    FROM seed_means AS means
+    LEFT JOIN (
+        SELECT dataset, category, task, CASE WHEN MIN(seed) = MAX(seed) THEN MIN(seed) END AS seed
+        FROM cells
+        WHERE age = 1
+        GROUP BY dataset, category, task
+    ) AS seeds ON seeds.dataset = means.dataset AND seeds.category = means.category AND seeds.task = means.task
+    WHERE means.cells > 0
+    GROUP BY means.dataset, means.category, means.task
+) AS averaged
+ORDER BY task, dataset, abs_gap DESC, category

@@ -1,0 +1,27 @@
+-- Each fusion rule over the cells that have both branches: what it gains over the better branch, and over memory alone.
+WITH fused AS (
+    SELECT
+        cells.experiment, cells.dataset, cells.category, cells.k_shot, cells.task, measured.branch AS rule,
+        COUNT(*) AS cells,
+        AVG(measured.auroc) AS mean,
+        AVG(measured.auroc - GREATEST(cells.semantic, cells.memory)) AS gain_over_better_branch,
+        AVG(measured.auroc - cells.memory) AS gain_over_memory,
+        COUNT(CASE WHEN measured.auroc > cells.memory THEN 1 END) AS cells_above_memory
+    FROM cells
+    JOIN measured ON measured.run_id = cells.run_id AND measured.category = cells.category
+    WHERE cells.age = 1
+        AND cells.gap IS NOT NULL
+        AND measured.auroc IS NOT NULL
+        AND measured.branch NOT IN (:branch_a, :branch_b)
+    GROUP BY cells.experiment, cells.dataset, cells.category, cells.k_shot, cells.task, measured.branch
+)
+SELECT
+    task, rule,
+    SUM(cells) AS cells,
+    AVG(mean) AS mean,
+    AVG(gain_over_better_branch) AS gain_over_better_branch,
+    AVG(gain_over_memory) AS gain_over_memory,
+    SUM(cells_above_memory) AS cells_above_memory
+FROM fused
+GROUP BY task, rule
+ORDER BY task, mean DESC, rule

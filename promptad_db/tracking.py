@@ -1,0 +1,286 @@
+"""The Python API for people with their own method: start a run, log categories, find them in the database."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from promptad_db import run_folder
+from promptad_db.errors import DatabaseError, InputError, UsageError
+from promptad_db.records import PROTOCOLS, SELECTIONS, TASKS, CategoryResult, Render, RunInfo, Task
+from promptad_db.scoring import DEFAULT_FUSIONS, score_category
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from numpy.typing import ArrayLike, NDArray
+
+logger = logging.getLogger("promptad_db")
+
+PUBLIC_SIGMA = 4.0
+
+
+def start_run(
+    *,
+    dataset: str,
+    task: Task,
+    k_shot: int,
+    seed: int | None,
+    method: str,
+    experiment: str = "default",
+    variant: str = "baseline",
+    model: Mapping[str, Any] | None = None,
+    render: Render | tuple[int, int] | None = None,
+    selection: str = "unknown",
+    protocol: str = "one_class",
+    config: Mapping[str, Any] | None = None,
+    tags: Sequence[str] = (),
+    note: str | None = None,
+    fusions: Sequence[str] = DEFAULT_FUSIONS,
+    runs: str | os.PathLike[str] | None = None,
+    db: str | os.PathLike[str] | bool | None = None,
+) -> ActiveRun:
+    """Start a run and make its folder; use it as a context manager.
+
+    ``render`` says how maps become pixel maps: a Render, or (height, width) for bilinear upsampling and a Gaussian of
+    sigma 4 pixels as PromptAD does. Without it maps as large as the masks are scored as they are, and smaller ones are
+    rendered at the size of the masks. ``fusions`` are computed beside the branches semantic and memory when both are
+    logged. Folders go to ``runs``, else PROMPTAD_RUNS, else ./runs. When the block ends the run is indexed in the
+    database ``db`` (else PROMPTAD_DB, else ./promptad.duckdb); ``db=False`` leaves that to ``promptad-db ingest``.
+
+    Raises UsageError for a task, selection or protocol that does not exist.
+    """
+    for name, value, allowed in (
+        ("task", task, TASKS),
+        ("selection", selection, SELECTIONS),
+        ("protocol", protocol, PROTOCOLS),
+    ):
+        if value not in allowed:
+            raise UsageError(f"{name} is {value!r}", f"use one of {', '.join(allowed)}")
+    if isinstance(render, tuple):
+        render = Render(*render, gaussian_sigma=PUBLIC_SIGMA)
+    created_at = run_folder.now()
+    info = RunInfo(
+        run_id=run_folder.new_run_id(created_at, dataset=dataset, k_shot=k_shot, seed=seed, task=task),
+        experiment=experiment,
+        method=method,
+        variant=variant,
+        task=task,
+        dataset=dataset,
+        k_shot=int(k_shot),
+        seed=None if seed is None else int(seed),
+        created_at=created_at,
+        model=dict(model or {}),
+        render=render,
+        selection=selection,  # type: ignore[arg-type]
+        protocol=protocol,  # type: ignore[arg-type]
+        config=dict(config or {}),
+        environment=describe_environment(),
+        tags=tuple(tags),
+        note=note,
+    )
+    folder = run_folder.create_run(run_folder.default_root(runs), info)
+    run_folder.read_run(folder)
+    return ActiveRun(folder, info, tuple(fusions), db)
+
+
+class ActiveRun:
+    """A run that takes results, one category at a time.
+
+    ``folder`` is its run folder. Leaving the block marks the run finished, or failed when an exception passes through;
+    finished categories stay in both cases.
+    """
+
+    def __init__(
+        self, folder: Path, info: RunInfo, fusions: tuple[str, ...], db: str | os.PathLike[str] | bool | None
+    ) -> None:
+        self.folder = folder
+        self.info = info
+        self._fusions = fusions
+        self._db = db
+
+    def __enter__(self) -> ActiveRun:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.finish("finished" if kind is None else "failed")
+
+    @property
+    def run_id(self) -> str:
+        """The id of this run."""
+        return self.info.run_id
+
+    def log_category(
+        self,
+        category: str,
+        *,
+        images: Sequence[object],
+        branches: Mapping[str, ArrayLike],
+        labels: ArrayLike | None = None,
+        masks: ArrayLike | None = None,
+        defect_types: Sequence[str | None] | None = None,
+        timings: Mapping[str, float] | None = None,
+    ) -> CategoryResult:
+        """Score one category exactly and write it to the run folder.
+
+        ``images`` are N names, unique in the category. ``branches`` maps a branch to [N] image scores or [N, h, w]
+        anomaly maps (higher = more anomalous; the image score of a map is its maximum); arrays, lists and CPU tensors
+        are taken. ``labels`` are [N] of 0 and 1, by default whether the mask has an anomalous pixel. ``masks`` are
+        [N, H, W] of 0 and 1 (or 0 and 255) at the rendered size. ``timings`` are seconds a stage.
+
+        Raises InputError, naming the category, for anything that does not fit together; nothing is written then.
+        """
+        result = _collect(category, images, branches, labels, masks, defect_types)
+        result.timings = {stage: float(seconds) for stage, seconds in (timings or {}).items()}
+        self._check_task(result)
+        self._settle_render(result)
+        try:
+            result.metrics = score_category(result, self.info.render, self._fusions)
+        except InputError as error:
+            raise InputError(f"category {category!r}: {error}") from error
+        run_folder.write_category(self.folder, result)
+        return result
+
+    def finish(self, status: str) -> None:
+        """Mark the run as ``finished`` or ``failed`` and index it in the database."""
+        self.info = run_folder.update_run(self.folder, status=status, finished_at=run_folder.now())
+        if self._db is False:
+            return
+        from promptad_db.db import index_folders
+
+        path = None if self._db is True else self._db
+        try:
+            index_folders([self.folder], path)
+        except DatabaseError as error:
+            logger.warning(
+                "the run is safe in %s, but not in the database: %s\n  promptad-db ingest %s", self.folder, error, self.folder
+            )
+
+    def _check_task(self, result: CategoryResult) -> None:
+        if self.info.task == "seg" and not result.maps:
+            raise InputError(
+                f"category {result.category!r}: a seg run needs anomaly maps",
+                "pass [N, h, w] arrays in branches, and the ground truth in masks",
+            )
+        if self.info.task == "seg" and result.masks is None:
+            raise InputError(f"category {result.category!r}: a seg run needs masks", "pass masks=[N, H, W]")
+        if self.info.task == "cls" and result.labels is None:
+            raise InputError(f"category {result.category!r}: a cls run needs labels", "pass labels=[N]")
+
+    def _settle_render(self, result: CategoryResult) -> None:
+        """Fix the run's render settings at the first masks, and hold every later category to them."""
+        if result.masks is None:
+            return
+        size = result.masks.shape[1:]
+        if self.info.render is None:
+            as_is = all(maps.shape[1:] == size for maps in result.maps.values())
+            settings = Render(*size, "none", 0.0) if as_is else Render(*size, "bilinear", PUBLIC_SIGMA)
+            self.info = run_folder.update_run(self.folder, render=settings)
+        settings = self.info.render
+        assert settings is not None
+        if size != (settings.height, settings.width):
+            raise InputError(
+                f"category {result.category!r}: masks are {size[0]} x {size[1]}, but the run renders maps at "
+                f"{settings.height} x {settings.width}",
+                "resize the masks (nearest neighbour), or start the run with render=(height, width)",
+            )
+
+
+def _collect(
+    category: str,
+    images: Sequence[object],
+    branches: Mapping[str, ArrayLike],
+    labels: ArrayLike | None,
+    masks: ArrayLike | None,
+    defect_types: Sequence[str | None] | None,
+) -> CategoryResult:
+    """The arguments of log_category as arrays of the right types and shapes."""
+    result = CategoryResult(category, [str(image) for image in images])
+    count = len(result.images)
+    if not branches:
+        raise InputError(f"category {category!r}: no branches given")
+    result.defect_types = None if defect_types is None else list(defect_types)
+    for branch, values in branches.items():
+        array = _array(category, f"branch {branch!r}", values)
+        if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+            raise InputError(f"category {category!r}: branch {branch!r} holds NaN, infinite or non-numeric scores")
+        if array.ndim == 4 and array.shape[1] == 1:  # noqa: PLR2004 - [N, 1, h, w], as torch modules return maps
+            array = array[:, 0]
+        if array.ndim not in (1, 3) or array.shape[0] != count or not array.size:
+            raise InputError(
+                f"category {category!r}: branch {branch!r} has shape {list(array.shape)}, "
+                f"wanted [{count}] scores or [{count}, h, w] maps for {count} images"
+            )
+        if array.ndim == 1:
+            result.scores[branch] = array.astype(np.float64)
+        else:
+            result.maps[branch] = array.astype(np.float32)
+            result.scores[branch] = result.maps[branch].max(axis=(1, 2)).astype(np.float64)
+    if masks is not None:
+        result.masks = _binary(category, "masks", _array(category, "masks", masks), (0, 1, 255))
+        if result.masks.ndim == 4 and result.masks.shape[1] == 1:  # noqa: PLR2004
+            result.masks = result.masks[:, 0]
+        if result.masks.ndim != 3 or len(result.masks) != count:  # noqa: PLR2004
+            raise InputError(f"category {category!r}: masks have shape {list(result.masks.shape)}, wanted [{count}, H, W]")
+    if labels is not None:
+        result.labels = _binary(category, "labels", _array(category, "labels", labels), (0, 1)).astype(np.int8)
+        if result.labels.shape != (count,):
+            raise InputError(f"category {category!r}: labels have shape {list(result.labels.shape)}, wanted [{count}]")
+    elif result.masks is not None:
+        result.labels = result.masks.any(axis=(1, 2)).astype(np.int8)
+    return result
+
+
+def _array(category: str, what: str, values: ArrayLike) -> NDArray[Any]:
+    try:
+        if isinstance(values, list) and values and not isinstance(values[0], int | float | list | tuple):
+            return np.stack([np.asarray(value) for value in values])
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"category {category!r}: {what} is not an array ({error})") from error
+
+
+def _binary(category: str, what: str, array: NDArray[Any], allowed: tuple[int, ...]) -> NDArray[np.bool_]:
+    if not np.isin(array, allowed).all():
+        raise InputError(f"category {category!r}: {what} must be 0 (normal) and 1 (anomalous)")
+    return array.astype(bool)
+
+
+def describe_environment() -> dict[str, Any]:
+    """What a number may depend on: Python, the packages that compute, the platform and the git commit."""
+    packages = {}
+    for package in ("promptad-db", "numpy", "scipy", "torch", "open_clip_torch"):
+        try:
+            packages[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": packages,
+        "git_commit": _git_commit(),
+    }
+
+
+def _git_commit() -> str | None:
+    try:
+        answer = subprocess.run(  # noqa: S603 - a fixed command
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 - git as the user has it
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None
