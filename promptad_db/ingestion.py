@@ -30,6 +30,16 @@ class IngestOutcome:
     skipped: list[Path] = field(default_factory=list)
     cells: int = 0
 
+    def summary(self) -> str:
+        """One line on what was done."""
+        counts = [f"{len(self.added)} new runs"] if self.added else []
+        counts += [f"{len(self.extended)} runs extended"] if self.extended else []
+        done = ", ".join(counts) or "nothing new"
+        known = f" ({len(self.unchanged)} runs known already)" if self.unchanged else ""
+        skipped = f"; {len(self.skipped)} files of other kinds passed over" if self.skipped else ""
+        rejected = f"; {len(self.rejected)} rejected" if self.rejected else ""
+        return f"{done}{known}{skipped}{rejected}"
+
 
 @dataclass
 class _Found:

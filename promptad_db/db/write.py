@@ -184,7 +184,7 @@ def _write_batch(connection: sa.Connection, batch: list[_ReadRun], outcome: Inde
             continue
         writing.append(run)
     if writing:
-        _delete_runs(connection, [run.info.run_id for run in writing])
+        delete_rows(connection, [run.info.run_id for run in writing])
         _insert_runs(connection, writing)
 
 
@@ -249,12 +249,8 @@ def _insert_categories(connection: sa.Connection, found: set[tuple[str, str]]) -
     )
 
 
-def delete_runs(connection: sa.Connection, run_ids: list[str]) -> None:
+def delete_rows(connection: sa.Connection, run_ids: list[str]) -> None:
     """Take all rows of some runs out of the database, in the connection's transaction."""
-    _delete_runs(connection, run_ids)
-
-
-def _delete_runs(connection: sa.Connection, run_ids: list[str]) -> None:
     present = list(_known_folders(connection, run_ids))
     if not present:
         return

@@ -2,6 +2,7 @@
 
 from promptad_db.report.formats import FORMATS, render, render_rows
 from promptad_db.report.paper import pivot_paper
+from promptad_db.report.raw import json_object
 from promptad_db.report.values import Best
 
-__all__ = ["FORMATS", "Best", "pivot_paper", "render", "render_rows"]
+__all__ = ["FORMATS", "Best", "json_object", "pivot_paper", "render", "render_rows"]

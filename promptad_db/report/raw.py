@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from promptad_db.report.values import distinct, raw, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from promptad_db.result_set import ResultSet, Section
 
@@ -24,6 +24,11 @@ def json_sections(sections: Sequence[Section]) -> str:
 def json_rows(result: ResultSet) -> str:
     """A list of row objects."""
     return _json(_objects(result))
+
+
+def json_object(content: Mapping[str, Any]) -> str:
+    """One object, its values raw."""
+    return _json(raw(content))
 
 
 def csv_sections(sections: Sequence[Section]) -> str:

@@ -1,0 +1,5 @@
+"""``python -m promptad_db``."""
+
+from promptad_db.cli.main import main
+
+main()

@@ -1,0 +1,107 @@
+"""The entry point: commands are loaded when they are called, and every error ends in one clear message."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+COMMANDS = {
+    "init": "setup",
+    "ingest": "setup",
+    "rebuild": "setup",
+    "report": "reports",
+    "audit": "reports",
+    "compare": "reports",
+    "runs": "runs",
+    "sql": "queries",
+    "export": "queries",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if name not in COMMANDS:
+            return None
+        module = import_module(f"promptad_db.cli.{COMMANDS[name]}")
+        command: click.Command = getattr(module, name)
+        return command
+
+
+def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"promptad-db {version('promptad-db')}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version and exit."
+)
+def cli(*, debug: bool) -> None:
+    """Exact numbers for two-branch few-shot anomaly detection, in a database that you can ask.
+
+    \b
+    promptad-db ingest RESULTS     take existing results in
+    promptad-db report --task seg  which branch is weak, where, by how much
+    promptad-db sql 'SELECT ...'   ask anything else
+
+    Data goes to stdout, talk to stderr. Exit codes: 0 done, 2 wrong usage, 3 database (locked, newer schema), 4 bad
+    input (what could be taken was), 5 no rows match.
+    """
+    del debug
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        code: Any = cli.main(args=_arguments(), prog_name="promptad-db", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("aborted", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the last door: no traceback reaches a user without --debug
+        if debug:
+            raise
+        sys.exit(_explain(error))
+    sys.exit(code or 0)
+
+
+def _arguments() -> list[str]:
+    """The arguments with --debug first, wherever it was given."""
+    given = sys.argv[1:]
+    return ["--debug", *(word for word in given if word != "--debug")] if "--debug" in given else given
+
+
+def _explain(error: Exception) -> int:
+    from promptad_db.errors import ExitCode, PromptadError
+    from promptad_db.report.values import visible
+
+    if isinstance(error, PromptadError):
+        lines = str(error).splitlines()
+        code: int = error.exit_code
+    elif isinstance(error, OSError):
+        lines = [f"{error.filename or 'a file'}: {error.strerror or error}"]
+        code = ExitCode.BAD_INPUT
+    else:
+        lines = [f"{type(error).__name__}: {error}", "  this is a bug; promptad-db --debug ... shows where"]
+        code = 1
+    click.echo("\n".join(["error: " + visible(lines[0]), *map(visible, lines[1:])]), err=True)
+    return code

@@ -1,0 +1,159 @@
+"""What commands share: options, lists with commas, and the one way to print."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from promptad_db.errors import UsageError
+from promptad_db.report.values import visible
+
+if TYPE_CHECKING:
+    from promptad_db.db.selection import Filters
+
+FORMATS = ("table", "md", "csv", "json", "latex", "html")
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Listed(click.ParamType):
+    """Values with commas between them."""
+
+    def __init__(self, kind: type[str] | type[int] = str) -> None:
+        self.kind = kind
+        self.name = "list"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
+        return "N[,N...]" if self.kind is int else "NAME[,NAME...]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(self.kind(part.strip()) for part in str(value).split(",") if part.strip())
+        except ValueError:
+            self.fail(f"{value!r} is not a list of whole numbers", param, ctx)
+
+
+class Patient(click.Option):
+    """An option that may be given several times, each time with commas; the values are joined."""
+
+    def __init__(self, *args: Any, kind: type[str] | type[int] = str, **kwargs: Any) -> None:
+        super().__init__(*args, type=Listed(kind), multiple=True, **kwargs)
+
+    def process_value(self, ctx: click.Context, value: Any) -> tuple[Any, ...] | None:
+        given = super().process_value(ctx, value)
+        return tuple(item for part in given for item in part) or None if given else None
+
+
+def listed(*names: str, kind: type[str] | type[int] = str, help: str) -> Callable[[Command], Command]:  # noqa: A002
+    """An option of values with commas, None when it is not given."""
+    return click.option(*names, cls=Patient, kind=kind, help=help)
+
+
+db_option = click.option(
+    "--db",
+    type=click.Path(dir_okay=False),
+    help="The database file.  [default: PROMPTAD_DB, else ./promptad.duckdb]",
+)
+
+runs_option = click.option(
+    "--runs", type=click.Path(file_okay=False), help="Where run folders are.  [default: PROMPTAD_RUNS, else ./runs]"
+)
+
+
+def output_options(command: Command) -> Command:
+    """--format and --output."""
+    command = click.option(
+        "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout."
+    )(command)
+    return click.option(
+        "--format", "output_format", type=click.Choice(FORMATS), default="table", show_default=True, help="How to print."
+    )(command)
+
+
+def filter_options(command: Command) -> Command:
+    """The filters of report, audit and compare."""
+    options = (
+        click.option("--task", type=click.Choice(("cls", "seg")), help="Image-level (cls) or pixel-level (seg) only."),
+        listed("--experiment", help="Only these experiments.  [default: the most recent one]"),
+        listed("--dataset", help="Only these data sets."),
+        listed("--category", help="Only these categories."),
+        listed("--k-shot", kind=int, help="Only these numbers of shots."),
+        listed("--seed", kind=int, help="Only these seeds."),
+        listed("--method", help="Only these methods."),
+        listed("--variant", help="Only these variants."),
+        listed("--run", "run", help="Only these runs: ids, or unambiguous parts of ids."),
+        click.option(
+            "--provenance",
+            type=click.Choice(("best", "exact", "reported", "approx")),
+            default="best",
+            show_default=True,
+            help="Which numbers: best takes the exact one, else the reported one, cell by cell.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def filters_from(options: dict[str, Any], branches: tuple[str, ...] | None = None) -> Filters:
+    """The filters that the options mean."""
+    from promptad_db.db.selection import BRANCHES, Filters
+
+    if branches is not None and (len(branches) != len(BRANCHES) or branches[0] == branches[1]):
+        raise UsageError("--branches takes two different branches", "for example --branches semantic,max")
+    return Filters(
+        tasks=(options["task"],) if options["task"] else None,
+        experiments=options["experiment"],
+        datasets=options["dataset"],
+        categories=options["category"],
+        k_shots=options["k_shot"],
+        seeds=options["seed"],
+        methods=options["method"],
+        variants=options["variant"],
+        run_ids=options["run"],
+        branches=(branches[0], branches[1]) if branches else BRANCHES,
+        provenance=options["provenance"],
+    )
+
+
+def look(output: Path | None) -> dict[str, Any]:
+    """The width and colour of the place that a table is printed to."""
+    terminal = output is None and sys.stdout.isatty()
+    return {
+        "width": shutil.get_terminal_size().columns if terminal else None,
+        "colour": terminal and "NO_COLOR" not in os.environ,
+    }
+
+
+def show(text: str, output: Path | None) -> None:
+    """Print data: to stdout, or to a file that is there whole or not at all."""
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    from promptad_db.files import temporary_name
+
+    temporary = temporary_name(output)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(output)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def talk(lines: Iterable[str]) -> None:
+    """Say something on stderr, with control characters made visible."""
+    for line in lines:
+        click.echo(visible(line), err=True)
+
+
+def note(notes: Iterable[str]) -> None:
+    """Say what the reader must know beside the data."""
+    talk(f"note: {text}" for text in notes)

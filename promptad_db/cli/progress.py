@@ -1,0 +1,34 @@
+"""Progress on stderr: a bar on a terminal, nothing but the summary in a log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_LINES_EVERY = 1000
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A function that hears of the stage, its steps done and in all."""
+    if not sys.stderr.isatty():
+        yield _log_line
+        return
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        stages: dict[str, TaskID] = {}
+
+        def step(what: str, done: int, total: int) -> None:
+            if what not in stages:
+                stages[what] = bar.add_task(what, total=total)
+            bar.update(stages[what], completed=done)
+
+        yield step
+
+
+def _log_line(what: str, done: int, total: int) -> None:
+    if done % _LINES_EVERY == 0 and done < total:
+        sys.stderr.write(f"{what}: {done} of {total}\n")

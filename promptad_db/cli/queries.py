@@ -1,0 +1,60 @@
+"""The open door: any SQL, and every table as a file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from promptad_db.cli.options import db_option, listed, look, note, output_options, show, talk
+
+DEFAULT_LIMIT = 1000
+
+
+@click.command()
+@click.argument("query", required=False)
+@click.option("-f", "--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Read it here.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=DEFAULT_LIMIT,
+    show_default=True,
+    help="At most this many rows; 0 means all. When it cuts, stderr says so.",
+)
+@output_options
+@db_option
+def sql(
+    query: str | None, file: Path | None, limit: int, output_format: str, output: Path | None, db: str | None
+) -> None:
+    """Run one SQL query, given as an argument, in a --file, or on standard input.
+
+    The database is open for reading only, without access to files, network, extensions or settings. Good places to
+    start: branch_auroc, branch_gap, task_summary, fusion_gain, metrics, runs.
+    """
+    from promptad_db.db import open_db
+    from promptad_db.report import render_rows
+
+    if query is not None and file is not None:
+        raise click.UsageError("give the query or --file, not both")
+    if query is None:
+        query = file.read_text(encoding="utf-8") if file else sys.stdin.read()
+    result = open_db(db).query(query, limit=limit or None)
+    show(render_rows(result, output_format, **look(output)), output)
+    if result.cut:
+        note([f"cut at {limit} rows; --limit 0 shows all"])
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--as", "file_format", type=click.Choice(("parquet", "csv")), default="parquet", show_default=True, help="How.")
+@listed("--only", help="Only these tables and views.")
+@click.option("--force", is_flag=True, help="Write over existing files.")
+@db_option
+def export(folder: Path, file_format: str, only: tuple[str, ...] | None, *, force: bool, db: str | None) -> None:
+    """Write every table and view into FOLDER, a file each."""
+    from promptad_db.db import database_path
+    from promptad_db.db.export import export as export_files
+
+    files = export_files(database_path(db), folder, file_format=file_format, only=only or (), force=force)
+    talk([f"{folder}: {len(files)} files"])

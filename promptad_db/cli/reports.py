@@ -1,0 +1,108 @@
+"""Asking the database for the known questions: report, audit, compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from promptad_db.cli.options import (
+    db_option,
+    filter_options,
+    filters_from,
+    listed,
+    look,
+    note,
+    output_options,
+    show,
+)
+
+
+@click.command()
+@filter_options
+@listed("--section", help="Only these sections: summary, datasets, worst, k-shot, categories, fusion, compare, paper.")
+@listed("--branches", help="Compare these two branches instead of semantic,memory.")
+@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="How many cells in worst.")
+@click.option(
+    "--min-gap", type=click.FloatRange(0, 100), default=0.0, help="The smallest gap in worst, in points.  [default: 0]"
+)
+@output_options
+@db_option
+def report(db: str | None, output_format: str, output: Path | None, **options: Any) -> None:
+    """Which branch is weak, where, by how much, and would another fusion be better.
+
+    AUROCs are in percent and gaps in points (memory - semantic); json and csv hold raw values, 0..1.
+    """
+    from promptad_db.db import database_path
+    from promptad_db.db.reports import report as make_report
+    from promptad_db.report import render
+
+    made = make_report(
+        database_path(db),
+        filters_from(options, options["branches"]),
+        sections=options["section"] or (),
+        top=options["top"],
+        min_gap=options["min_gap"] / 100,
+    )
+    note(made.notes)
+    show(render(made.sections, output_format, **look(output)), output)
+
+
+@click.command()
+@filter_options
+@click.option(
+    "--estimate",
+    type=click.Choice(("auto", "stored", "computed")),
+    default="auto",
+    show_default=True,
+    help="Imported estimates (stored), those from the runs' own score means (computed), or stored where there are any.",
+)
+@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="How many cells to print.")
+@output_options
+@db_option
+def audit(db: str | None, output_format: str, output: Path | None, **options: Any) -> None:
+    """What guessing AUROCs from score means does: the old estimate beside the truth.
+
+    The estimate is max AUROC x branch mean / larger branch mean. Shown are its errors, the conclusions that it turns
+    around, and the cells with the largest errors; json and csv hold every cell.
+    """
+    from promptad_db.db import database_path
+    from promptad_db.db.audit import audit as make_audit
+    from promptad_db.report import json_object, render
+
+    made = make_audit(database_path(db), filters_from(options), estimate=options["estimate"])
+    note(made.notes)
+    if output_format == "json":
+        show(json_object(made.content()), output)
+    else:
+        top = None if output_format == "csv" else options["top"]
+        show(render(made.sections(top), output_format, **look(output)), output)
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@click.option(
+    "--by",
+    type=click.Choice(("auto", "run", "experiment", "method", "variant", "branch")),
+    default="auto",
+    show_default=True,
+    help="What A and B are.",
+)
+@click.option("--branch", help="Only this branch; by default every branch that both have.")
+@filter_options
+@output_options
+@db_option
+def compare(a: str, b: str, db: str | None, output_format: str, output: Path | None, **options: Any) -> None:
+    """Compare two runs, experiments, methods, variants or branches (fusions) over the cells that both have.
+
+    Wins are cells where B is higher, delta is B - A in points.
+    """
+    from promptad_db.db import database_path
+    from promptad_db.db.compare import compare as make_comparison
+    from promptad_db.report import render
+
+    made = make_comparison(database_path(db), a, b, filters_from(options), kind=options["by"], branch=options["branch"])
+    note(made.notes)
+    show(render(made.sections, output_format, **look(output)), output)

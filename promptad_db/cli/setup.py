@@ -1,0 +1,126 @@
+"""Filling the database: init, ingest, rebuild."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from promptad_db.cli.options import db_option, runs_option, talk
+from promptad_db.cli.progress import progress_bar
+from promptad_db.errors import ExitCode, UsageError
+
+
+@click.command()
+@db_option
+def init(db: str | None) -> None:
+    """Make an empty database, or bring an old one to this version's schema."""
+    from promptad_db.db import database_path
+    from promptad_db.db.migrate import init as init_database
+
+    path = database_path(db)
+    before, after = init_database(path)
+    if before == after:
+        talk([f"{path}: schema {after}, nothing to do"])
+    else:
+        talk([f"{path}: schema {after}" + (f", was {before}" if before else ", new")])
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--experiment", help="The experiment's name.  [default: told by the folders]")
+@click.option("--method", help="The method's name, for formats that do not tell it.")
+@click.option("--dataset", help="The data set, for files whose folders do not tell it.")
+@click.option("--k-shot", type=click.IntRange(min=0), help="K, for files whose folders do not tell it.")
+@click.option("--seed", type=int, help="The seed, for files that do not tell it.")
+@click.option("--task", type=click.Choice(("cls", "seg")), help="The task of the maps given by --branch.")
+@click.option(
+    "--branch",
+    "branches",
+    multiple=True,
+    metavar="NAME=DIR",
+    help="A tree of TIFF anomaly maps (DIR/<category>/test/<defect>/<id>.tiff) as this branch; needs --data-root.",
+)
+@click.option(
+    "--data-root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The data set, in MVTec AD layout, for the ground truth of maps.",
+)
+@click.option("--replace", is_flag=True, help="Take new content for cells that changed since they were ingested.")
+@runs_option
+@db_option
+@click.pass_context
+def ingest(ctx: click.Context, paths: tuple[Path, ...], branches: tuple[str, ...], **options: Any) -> None:
+    """Take existing results into the database; PATHS are files or folders, which are walked.
+
+    Recognised by content: run folders of promptad-db; the gate layout of a PromptAD fork (gate_results/*.json,
+    metadata/<task>/*.json, full_results.csv); the public PromptAD code's Seed_<seed>-results.csv; a long table, CSV or
+    Parquet, with the columns dataset, category, k_shot, seed, task, branch, image, label, score; and, with --branch and
+    --data-root, anomaly maps in the MVTec evaluation layout.
+
+    The same files twice change nothing. A file that cannot be trusted is rejected by name with the reason, everything
+    else is taken, and the exit code is 4.
+    """
+    from promptad_db.ingestion import ingest as take, rejected_lines
+    from promptad_db.readers import ImportOptions
+
+    if not paths and not branches:
+        raise click.UsageError("give at least one PATH, or --branch NAME=DIR")
+    import_options = ImportOptions(
+        branches=_named_folders(branches),
+        **{name: options[name] for name in ("experiment", "method", "dataset", "k_shot", "seed", "task", "data_root")},
+    )
+    with progress_bar() as progress:
+        outcome = take(
+            *paths,
+            db=options["db"],
+            runs=options["runs"],
+            options=import_options,
+            replace=options["replace"],
+            progress=progress,
+        )
+    talk(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
+    talk([outcome.summary()])
+    if outcome.rejected:
+        ctx.exit(ExitCode.BAD_INPUT)
+
+
+@click.command()
+@click.argument("roots", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--forget-missing", is_flag=True, help="Let go of runs whose folders are gone.")
+@db_option
+@click.pass_context
+def rebuild(ctx: click.Context, roots: tuple[Path, ...], *, forget_missing: bool, db: str | None) -> None:
+    """Make the database again from the run folders below ROOTS (default: PROMPTAD_RUNS, else ./runs).
+
+    Run folders elsewhere that the old database knows are taken too. The old database stays in place until the new one
+    is whole.
+    """
+    from promptad_db.db import database_path
+    from promptad_db.db.rebuild import rebuild as rebuild_database
+    from promptad_db.ingestion import rejected_lines
+    from promptad_db.run_folder import default_root
+
+    path = database_path(db)
+    with progress_bar() as progress:
+        outcome = rebuild_database(
+            path,
+            roots or (default_root(),),
+            forget_missing=forget_missing,
+            progress=lambda done, total: progress("indexing runs", done, total),
+        )
+    talk(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
+    talk([f"{path}: {len(outcome.added)} runs"])
+    if outcome.rejected:
+        ctx.exit(ExitCode.BAD_INPUT)
+
+
+def _named_folders(given: tuple[str, ...]) -> dict[str, Path]:
+    folders: dict[str, Path] = {}
+    for word in given:
+        name, equals, folder = word.partition("=")
+        if not equals or not name or not Path(folder).is_dir():
+            raise UsageError(f"--branch {word}: not NAME=DIR with an existing folder", "for example --branch memory=out/memory")
+        folders[name] = Path(folder)
+    return folders

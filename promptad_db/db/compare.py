@@ -1,0 +1,120 @@
+"""Two runs, experiments, variants, methods or branches against each other, over the cells that both have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from promptad_db.db import connect
+from promptad_db.db.query import fetch
+from promptad_db.db.reports import Report
+from promptad_db.db.selection import Filters, resolve_runs, section_rows, select
+from promptad_db.db.sql_files import load_sql
+from promptad_db.errors import NoRowsError, UsageError
+from promptad_db.result_set import ResultSet, Section
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KINDS = ("run", "experiment", "method", "variant", "branch")
+_COLUMN = {"experiment": "experiment", "method": "method", "variant": "variant"}
+_FILTER = {"run": "run_ids", "experiment": "experiments", "method": "methods", "variant": "variants"}
+_COLUMN_KINDS = {
+    "mean_a": "auroc", "mean_b": "auroc", "a": "auroc", "b": "auroc", "delta": "gap",
+    "wins": "share_of:cells", "ties": "share_of:cells", "losses": "share_of:cells",
+}  # fmt: skip
+
+
+def compare(
+    database: Path, first: str, second: str, filters: Filters, *, kind: str = "auto", branch: str | None = None
+) -> Report:
+    """Totals and categories of ``second`` against ``first``; wins are cells where ``second`` is higher.
+
+    ``kind`` says what the two names are (run, experiment, method, variant, branch); ``auto`` finds out. ``branch``
+    keeps one branch; by default the totals show every branch that both sides have.
+    Raises UsageError when a name may mean two things, NoRowsError when it means none or no cell is shared.
+    """
+    with connect.reading(database) as connection:
+        if kind == "auto":
+            kind = _kind_of(connection, first, second)
+        notes = [f"{kind} {first} (a) against {kind} {second} (b); wins are cells where b is higher"]
+        runs = []
+        for table, name in (("side_a", first), ("side_b", second)):
+            notes += [note for note in _fill(connection, table, name, kind, filters) if note not in notes]
+            runs.append(_runs(connection, table))
+        if branch is not None and kind != "branch":
+            for table in ("side_a", "side_b"):
+                connection.execute(sa.text(f"DELETE FROM {table} WHERE branch <> :branch"), {"branch": branch})  # noqa: S608
+        notes += _differences(connection, *runs)
+        sections = [_section(connection, name, filters) for name in ("totals", "categories")]
+        left_out = fetch(connection, load_sql("compare", "left_out").sql).records()[0]
+    shared = sum(row["cells"] for row in sections[0].result.records())
+    if not shared:
+        raise NoRowsError(f"{first} and {second} share no cell", "they need the same task, data set, category, K and seed")
+    alone = left_out["cells_a"] + left_out["cells_b"] - 2 * shared
+    if alone:
+        notes.append(f"{alone} numbers that only one of the two has are left out")
+    return Report(sections, notes)
+
+
+def _section(connection: sa.Connection, name: str, filters: Filters) -> Section:
+    result = section_rows(connection, "compare", name, filters)
+    kinds = {column: kind for column, kind in _COLUMN_KINDS.items() if column in result.columns}
+    return Section(name, load_sql("compare", name).title, ResultSet(result.columns, result.rows, kinds))
+
+
+def _kind_of(connection: sa.Connection, first: str, second: str) -> str:
+    """What both names are; a full run id wins over a name, and names must not be ambiguous."""
+    found = [kind for kind, column in _COLUMN.items() if _exist(connection, "runs", column, first, second)]
+    if _exist(connection, "metrics", "branch", first, second):
+        found.append("branch")
+    if not found:
+        try:
+            resolve_runs(connection, (first, second))
+        except NoRowsError as error:
+            raise NoRowsError(
+                f"{first} and {second} are not two runs, experiments, methods, variants or branches of the database",
+                "see what there is: promptad-db runs list",
+            ) from error
+        return "run"
+    if len(found) > 1:
+        raise UsageError(f"{first} and {second} may be {' or '.join(found)}", f"say which: --by {found[0]}")
+    return found[0]
+
+
+def _exist(connection: sa.Connection, table: str, column: str, *names: str) -> bool:
+    query = sa.text(f"SELECT COUNT(DISTINCT {column}) FROM {table} WHERE {column} IN (:first, :second)")  # noqa: S608
+    return connection.execute(query, {"first": names[0], "second": names[1]}).scalar() == len(set(names))
+
+
+def _fill(connection: sa.Connection, table: str, name: str, kind: str, filters: Filters) -> list[str]:
+    """Select one side and keep it in a temporary table of its own."""
+    if kind != "branch":
+        filters = replace(filters, **{_FILTER[kind]: (name,)})
+    _, notes = select(connection, filters)
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {table} AS {load_sql('compare', 'side').sql}")
+    for temporary in ("measured", "cells", "seed_means", "summaries"):
+        connection.exec_driver_sql(f"DROP TABLE {temporary}")
+    if kind == "branch":
+        connection.execute(sa.text(f"DELETE FROM {table} WHERE branch <> :name"), {"name": name})  # noqa: S608
+        connection.exec_driver_sql(f"UPDATE {table} SET branch = 'a, b'")  # noqa: S608
+    if kind == "run":
+        connection.exec_driver_sql(f"UPDATE {table} SET seed = NULL, k_shot = 0")  # noqa: S608
+    return notes
+
+
+def _runs(connection: sa.Connection, table: str) -> list[str]:
+    return [row[0] for row in fetch(connection, f"SELECT DISTINCT run_id FROM {table} ORDER BY run_id").rows]  # noqa: S608
+
+
+def _differences(connection: sa.Connection, runs_a: list[str], runs_b: list[str]) -> list[str]:
+    query = load_sql("lists", "protocols")
+    one, other = (fetch(connection, query.sql, run_ids=runs) for runs in (runs_a, runs_b))
+    differing = [
+        name
+        for index, name in enumerate(one.columns)
+        if {row[index] for row in one.rows} != {row[index] for row in other.rows}
+    ]
+    return [f"the two differ in {', '.join(differing).replace('_', ' ')}; their numbers may not be comparable"] if differing else []

@@ -1,0 +1,115 @@
+"""Looking after runs: list, show, tag, note, delete. The run folder changes first, the database follows."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from promptad_db import run_folder
+from promptad_db.db import connect
+from promptad_db.db.query import fetch
+from promptad_db.db.selection import resolve_runs
+from promptad_db.db.sql_files import load_sql
+from promptad_db.db.write import delete_rows, index_folders
+from promptad_db.errors import InputError
+from promptad_db.result_set import ResultSet, Section
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TRASH = ".trash"
+
+
+def list_runs(
+    database: Path,
+    *,
+    experiments: Sequence[str] | None = None,
+    tasks: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+    tag: str | None = None,
+) -> ResultSet:
+    """Every run, the newest first."""
+    parameters = {"experiments": experiments, "tasks": tasks, "datasets": datasets}
+    listed = {name: list(value) if value else None for name, value in parameters.items()}
+    with connect.reading(database) as connection:
+        return fetch(connection, load_sql("lists", "runs").sql, **listed, tag=tag)
+
+
+def show_run(database: Path, run: str) -> list[Section]:
+    """What is known of one run: its run.json as rows, and every number with its provenance."""
+    with connect.reading(database) as connection:
+        run_id = _one(connection, run)
+        row = fetch(connection, load_sql("lists", "run_row").sql, run_id=run_id).records()[0]
+        query = load_sql("lists", "run_numbers")
+        numbers = fetch(connection, query.sql, run_id=run_id)
+    rows = [(name, value) for name, value in row.items() if value is not None]
+    folder = Path(row["folder"])
+    if run_folder.is_run_folder(folder):
+        info = run_folder.read_run(folder)
+        rows += [(name, value) for name, value in _details(info) if value]
+    return [
+        Section("run", "What was run, and where its folder is.", ResultSet(("field", "value"), rows)),
+        Section("numbers", query.title, numbers),
+    ]
+
+
+def tag_run(database: Path, run: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> tuple[str, ...]:
+    """Add and remove tags of a run; returns the tags that it has then."""
+    folder = folder_of(database, run)
+    tags = dict.fromkeys([*run_folder.read_run(folder).tags, *add])
+    kept = tuple(tag for tag in tags if tag not in remove)
+    run_folder.update_run(folder, tags=kept)
+    index_folders([folder], database)
+    return kept
+
+
+def note_run(database: Path, run: str, note: str | None) -> None:
+    """Set the note of a run; None or an empty text takes it away."""
+    folder = folder_of(database, run)
+    run_folder.update_run(folder, note=note or None)
+    index_folders([folder], database)
+
+
+def delete_run(database: Path, run: str) -> Path | None:
+    """Take a run out of the database and move its folder to the trash beside it; returns where it is now."""
+    with connect.writing(database) as connection:
+        run_id = _one(connection, run)
+        row = fetch(connection, load_sql("lists", "run_row").sql, run_id=run_id).records()[0]
+        delete_rows(connection, [run_id])
+        folder = Path(row["folder"])
+        if not folder.is_dir():
+            return None
+        trash = folder.parent / TRASH
+        trash.mkdir(exist_ok=True)
+        place = trash / folder.name
+        if place.exists():
+            shutil.rmtree(place)
+        folder.rename(place)
+        return place
+
+
+def folder_of(database: Path, run: str) -> Path:
+    """The folder of a run, by its id or an unambiguous part of it; InputError when the folder is gone."""
+    with connect.reading(database) as connection:
+        run_id = _one(connection, run)
+        folder = Path(fetch(connection, load_sql("lists", "run_row").sql, run_id=run_id).records()[0]["folder"])
+    if not run_folder.is_run_folder(folder):
+        raise InputError(f"{folder}: the folder of run {run_id} is gone", "bring it back, or ingest it from where it is now")
+    return folder
+
+
+def _one(connection: Any, run: str) -> str:
+    found = resolve_runs(connection, (run,))
+    assert found is not None
+    return found[0]
+
+
+def _details(info: Any) -> list[tuple[str, Any]]:
+    return [
+        ("tags", ", ".join(info.tags)),
+        ("model", info.model),
+        ("config", info.config),
+        ("environment", info.environment),
+        ("source", info.source),
+    ]

@@ -1,0 +1,20 @@
+"""Exact metrics of anomaly scores, and the rendering of anomaly maps: arrays in, numbers out.
+
+Nothing here estimates: every threshold counts, ties count one half, and a metric that is undefined says so.
+"""
+
+from promptad_db.metrics.curves import auroc, average_precision, f1_max, ranking_metrics
+from promptad_db.metrics.ranking import OneClassError
+from promptad_db.metrics.regions import aupro, pixel_metrics
+from promptad_db.metrics.rendering import render
+
+__all__ = [
+    "OneClassError",
+    "aupro",
+    "auroc",
+    "average_precision",
+    "f1_max",
+    "pixel_metrics",
+    "ranking_metrics",
+    "render",
+]

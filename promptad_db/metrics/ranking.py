@@ -1,0 +1,183 @@
+"""Where every positive score stands among the negative ones: all that the metrics of this package need.
+
+A metric over thresholds changes its true positives only at scores that a positive has, so it is enough to know, for each
+distinct positive score v, how many positives have it and how many negatives lie below v and not above v. The plain way
+is to sort positives and negatives apart and to merge them. A sort of millions of negatives costs far more than a pass
+over them, though, and its speed depends on the processor, so `_near_negatives` spares most of it, exactly:
+
+1. All scores are put into equal-width buckets by the same rounded arithmetic, ``int((score - low) * scale)``. Subtraction,
+   product and truncation never decrease when the score grows, so a score in a lower bucket *is* a lower score.
+2. Negatives of a bucket without positives are only counted: below every positive of a higher bucket, above the others.
+3. Of the few negatives that share a bucket with positives, those that share it with one distinct positive score are
+   compared with that one (`_against_one`), and the others are sorted after all.
+
+With n scores and p distinct positive ones this is one pass of O(n), O(p log p) for the positives and, with some 16 buckets
+a positive, a comparison of about n/16 scores and a sort of far fewer. Scores crowded into few buckets (one huge outlier,
+a heavy tail) only make that sort longer: at worst all negatives are sorted, which is the plain way plus one pass.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from promptad_db.errors import InputError
+
+# Below this many scores sorting them costs less than a pass with buckets.
+SMALL = 1 << 15
+# More buckets leave fewer negatives to sort, until the counters no longer fit the processor's cache.
+BUCKETS_PER_POSITIVE = 16
+MAX_BUCKETS = 1 << 21
+# A piece of the pass whose temporaries stay in the second-level cache.
+PIECE = 1 << 16
+
+
+class OneClassError(InputError):
+    """A ranking metric is undefined, because the labels hold one class only."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """The distinct positive scores, ascending, and where each stands among the negatives; counts are exact.
+
+    ``scores[i]`` is held by ``hits[i]`` positives; ``below[i]`` negatives are lower, ``up_to[i]`` are lower or equal.
+    """
+
+    scores: NDArray[Any]
+    hits: NDArray[np.int64]
+    below: NDArray[np.int64]
+    up_to: NDArray[np.int64]
+    n_pos: int
+    n_neg: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Buckets:
+    """Equal-width buckets of scores; a higher score is never in a lower bucket, as each step rounds monotonically."""
+
+    low: Any
+    scale: Any
+    count: int
+
+    def of(self, scores: NDArray[Any]) -> NDArray[np.intp]:
+        bucket: NDArray[np.intp] = ((scores - self.low) * self.scale).astype(np.intp)
+        return bucket
+
+
+def rank(scores: ArrayLike, labels: ArrayLike, *, small: int = SMALL, piece: int = PIECE) -> Ranking:
+    """Rank the positives (label 1, anomalous) among the negatives by score.
+
+    ``scores`` and ``labels`` have one shape, any; labels are bool or 0/1. float16 is computed as float32, integers as
+    float64, other floating types as they are. Inputs of fewer than ``small`` scores are sorted, larger ones go
+    through buckets, ``piece`` scores at a time: neither changes the result.
+
+    Raises InputError for shapes that differ, no scores, NaN or infinite scores, labels other than 0 and 1;
+    OneClassError when one class is missing.
+    """
+    values, truth = np.asarray(scores), np.asarray(labels)
+    if values.shape != truth.shape:
+        raise InputError(f"scores have the shape {values.shape}, labels {truth.shape}: one label a score is wanted")
+    if values.size == 0:
+        raise InputError("there are no scores to rank")
+    values, truth = as_floats(values).ravel(), as_truth(truth).ravel()
+    # The minimum and the maximum carry every NaN and infinity, for less than a test of each score.
+    low, high = values.min(), values.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise InputError("scores must be finite: NaN or an infinity is among them")
+    n_pos = int(np.count_nonzero(truth))
+    n_neg = truth.size - n_pos
+    if n_pos == 0 or n_neg == 0:
+        there, missing = ("anomalous (1)", "normal (0)") if n_pos else ("normal (0)", "anomalous (1)")
+        raise OneClassError(f"no label is {missing}, all {truth.size} are {there}: the metric is undefined")
+
+    positives = np.sort(values[truth])
+    last = np.append(np.flatnonzero(positives[1:] != positives[:-1]), n_pos - 1)
+    distinct = positives[last]
+    buckets = _buckets(low, high, min(BUCKETS_PER_POSITIVE * distinct.size, MAX_BUCKETS))
+    if buckets is None or values.size < small or distinct.size * 4 > n_neg:
+        unsorted, below, up_to = values[~truth], np.zeros(1, np.int64), np.zeros(1, np.int64)
+    else:
+        near, others = _near_negatives(values, truth, distinct, buckets, piece)
+        unsorted, below, up_to = _against_one(near, distinct, buckets)
+        below, up_to = below + others, up_to + others
+    unsorted.sort()
+    return Ranking(
+        scores=distinct,
+        hits=np.diff(last, prepend=-1),
+        below=below + np.searchsorted(unsorted, distinct, side="left"),
+        up_to=up_to + np.searchsorted(unsorted, distinct, side="right"),
+        n_pos=n_pos,
+        n_neg=n_neg,
+    )
+
+
+def _buckets(low: Any, high: Any, count: int) -> _Buckets | None:
+    """Return ``count`` buckets from low to high; None where their arithmetic would overflow."""
+    with np.errstate(over="ignore"):
+        span = high - low
+    if np.finfo(low.dtype).tiny * count < span < np.inf:
+        return _Buckets(low, low.dtype.type(count) / span, count)
+    return None
+
+
+def _near_negatives(
+    values: NDArray[Any], truth: NDArray[np.bool], distinct: NDArray[Any], buckets: _Buckets, piece: int
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the negatives that share a bucket with a positive, and how many of the others lie below each positive."""
+    of_positive = buckets.of(distinct)
+    # Rounding may lift the highest score just over the last bucket.
+    shared = np.zeros(buckets.count + 2, np.bool)
+    shared[of_positive] = True
+    # 32-bit counters keep twice as many buckets in the cache.
+    counts = np.zeros(buckets.count + 2, np.int32 if values.size < 1 << 31 else np.int64)
+    one = counts.dtype.type(1)
+    near = []
+    for start in range(0, values.size, piece):
+        part = values[start : start + piece]
+        bucket = buckets.of(part)
+        np.add.at(counts, bucket, one)
+        near.append(part[shared[bucket] > truth[start : start + piece]])
+    counts[of_positive] = 0
+    return np.concatenate(near), np.cumsum(counts, dtype=np.int64)[of_positive]
+
+
+def _against_one(
+    near: NDArray[Any], distinct: NDArray[Any], buckets: _Buckets
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+    """Place the negatives whose bucket holds one distinct positive score.
+
+    Returns the negatives left over and, of those placed, how many are below each positive and how many up to it.
+    """
+    of_positive = buckets.of(distinct)
+    opens = np.diff(of_positive, prepend=-1) > 0
+    alone = np.flatnonzero(opens & np.append(opens[1:], True))
+    positive_in = np.full(buckets.count + 2, -1, np.int32)
+    positive_in[of_positive[alone]] = alone
+    index = positive_in[buckets.of(near)]
+    placed = index >= 0
+    left_over, near, index = near[~placed], near[placed], index[placed]
+    value = distinct[index]
+    lower, equal = (np.bincount(index[these], minlength=distinct.size) for these in (near < value, near == value))
+    together = np.bincount(index, minlength=distinct.size)
+    below = np.cumsum(together) - together + lower
+    return left_over, below, below + equal
+
+
+def as_floats(values: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers as floats of at least 32 bits: float32, float64 and longer are kept, integers become float64."""
+    if values.dtype.kind not in "fiub":
+        raise InputError(f"scores must be numbers, not {values.dtype}")
+    if values.dtype.kind != "f":
+        return values.astype(np.float64)
+    return values.astype(np.promote_types(values.dtype, np.float32), copy=False)
+
+
+def as_truth(labels: NDArray[Any]) -> NDArray[np.bool]:
+    """Return labels as bool, refusing any but True, False, 1 and 0."""
+    if labels.dtype.kind == "b":
+        return labels
+    truth: NDArray[np.bool] = labels == 1
+    if labels.dtype.kind not in "fiu" or not np.all(truth | (labels == 0)):
+        raise InputError("labels must be bool, or 0 (normal) and 1 (anomalous)")
+    return truth

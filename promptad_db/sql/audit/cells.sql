@@ -1,0 +1,33 @@
+-- The old estimate beside the truth, cell by cell, the largest error first; errors are estimate - truth.
+SELECT
+    cells.dataset, cells.category, cells.k_shot, cells.seed, cells.task,
+    estimates.semantic AS semantic_estimate,
+    cells.semantic,
+    estimates.semantic - cells.semantic AS error_semantic,
+    estimates.memory AS memory_estimate,
+    cells.memory,
+    estimates.memory - cells.memory AS error_memory,
+    estimates.memory - estimates.semantic AS gap_estimate,
+    cells.gap,
+    CASE
+        WHEN estimates.memory > estimates.semantic THEN :branch_a
+        WHEN estimates.memory < estimates.semantic THEN :branch_b
+        ELSE 'tie'
+    END AS weak_branch_estimate,
+    cells.weak_branch,
+    fused.auroc AS max_auroc,
+    cells.provenance
+FROM cells
+JOIN estimates
+    ON estimates.experiment = cells.experiment
+    AND estimates.dataset = cells.dataset
+    AND estimates.category = cells.category
+    AND estimates.k_shot = cells.k_shot
+    AND estimates.seed IS NOT DISTINCT FROM cells.seed
+    AND estimates.task = cells.task
+LEFT JOIN measured AS fused
+    ON fused.run_id = cells.run_id AND fused.category = cells.category AND fused.branch = 'max'
+WHERE cells.age = 1 AND cells.gap IS NOT NULL AND estimates.semantic IS NOT NULL AND estimates.memory IS NOT NULL
+ORDER BY
+    GREATEST(ABS(estimates.semantic - cells.semantic), ABS(estimates.memory - cells.memory)) DESC,
+    cells.task, cells.dataset, cells.category, cells.k_shot, cells.seed

@@ -1,0 +1,18 @@
+-- A against B category by category, averaged over K and seeds; delta is B - A.
+SELECT
+    one.task, one.branch, one.dataset, one.category,
+    COUNT(*) AS cells,
+    AVG(one.auroc) AS a,
+    AVG(other.auroc) AS b,
+    AVG(other.auroc - one.auroc) AS delta
+FROM side_a AS one
+JOIN side_b AS other
+    ON other.task = one.task
+    AND other.branch = one.branch
+    AND other.dataset = one.dataset
+    AND other.category = one.category
+    AND other.k_shot = one.k_shot
+    AND other.seed IS NOT DISTINCT FROM one.seed
+WHERE one.auroc IS NOT NULL AND other.auroc IS NOT NULL
+GROUP BY one.task, one.branch, one.dataset, one.category
+ORDER BY one.task, one.branch, delta DESC, one.dataset, one.category

@@ -1,0 +1,5 @@
+-- Every number of one run.
+SELECT category, branch, level, metric, provenance, value, precision, n_pos, n_neg, note
+FROM metrics
+WHERE run_id = :run_id
+ORDER BY category, level, metric, branch, provenance
