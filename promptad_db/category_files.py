@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -14,6 +13,7 @@ from promptad_db.errors import InputError
 from promptad_db.records import PROVENANCES, CategoryResult, Level, Metric
 
 if TYPE_CHECKING:
+    from pathlib import Path
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -138,7 +138,12 @@ def _read_images(path: Path, result: CategoryResult) -> None:
     for branch in dict.fromkeys(branches):
         rows = table.filter(branches == branch)
         scores = _finite(path, rows["score"].to_numpy().astype(np.float64))
-        by_branch[branch] = (rows["image"].to_pylist(), rows["label"].to_pylist(), rows["defect_type"].to_pylist(), scores)
+        by_branch[branch] = (
+            rows["image"].to_pylist(),
+            rows["label"].to_pylist(),
+            rows["defect_type"].to_pylist(),
+            scores,
+        )
     if not by_branch:
         raise InputError(f"{path}: holds no rows")
     first = next(iter(by_branch.values()))
@@ -179,7 +184,9 @@ def _read_masks(path: Path, result: CategoryResult) -> None:
     if height * width * table.num_rows > LARGEST_CATEGORY:
         raise InputError(f"{path}: declares {height} x {width} masks, more than a category can hold")
     try:
-        masks = [decode_mask(np.asarray(row, dtype=np.int64), height, width) for row in table["run_lengths"].to_pylist()]
+        masks = [
+            decode_mask(np.asarray(row, dtype=np.int64), height, width) for row in table["run_lengths"].to_pylist()
+        ]
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: {error}") from error
     result.masks = np.stack(masks)
@@ -213,8 +220,8 @@ def _read_timings(path: Path) -> dict[str, float]:
 
 
 def _check_metric(path: Path, metric: Metric) -> None:
-    texts = (metric.branch, metric.metric)
-    if not all(isinstance(text, str) and text for text in texts) or metric.level not in get_args(Level):
+    texts: tuple[object, ...] = (metric.branch, metric.metric)
+    if not all(isinstance(text, str) and text != "" for text in texts) or metric.level not in get_args(Level):
         raise InputError(f"{path}: a metric needs a level (image, pixel), a branch and a metric name")
     if metric.provenance not in PROVENANCES:
         raise InputError(f"{path}: provenance {metric.provenance!r} is not one of {', '.join(PROVENANCES)}")

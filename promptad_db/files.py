@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import secrets
-from pathlib import Path
-from typing import Any
+from typing import Any, TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from promptad_db.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LARGEST_JSON = 1 << 30
 _READABLE = " !#$&'()+,;=@[]{}"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +13,10 @@ from promptad_db import run_folder
 from promptad_db.errors import InputError
 from promptad_db.files import sha256_of
 from promptad_db.readers import FILE_READERS, ImportedRun, ImportOptions, Reader, mvtec_maps
-from promptad_db.records import CategoryResult
+
+if TYPE_CHECKING:
+    from promptad_db.records import CategoryResult
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 SUFFIXES = (".json", ".csv", ".parquet")
 

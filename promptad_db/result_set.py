@@ -52,7 +52,8 @@ class ResultSet:
             import pandas  # noqa: F401, ICN001 - only to say clearly what is missing
         except ImportError as error:
             raise UsageError("to_pandas() needs pandas", "pip install 'promptad-db[pandas]'") from error
-        return self.to_arrow().to_pandas()
+        frame: pd.DataFrame = self.to_arrow().to_pandas()
+        return frame
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def now() -> str:
 
 def new_run_id(created_at: str, *, dataset: str, k_shot: int, seed: int | None, task: str, suffix: str = "") -> str:
     """An id that sorts by time, is safe as a file name, and can be read by people."""
-    time = re.sub(r"[^0-9T]", "", created_at.split("+")[0])
+    time = re.sub(r"[^0-9T]", "", created_at.split("+", maxsplit=1)[0])
     slug = re.sub(r"[^A-Za-z0-9]+", "-", dataset).strip("-")[:40] or "dataset"
     return f"{time}-{slug}-k{k_shot}-s{'x' if seed is None else seed}-{task}-{suffix or secrets.token_hex(4)}"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 
 from promptad_db.errors import InputError
 from promptad_db.fusion import fuse_scores
@@ -12,6 +11,7 @@ from promptad_db.metrics import OneClassError, pixel_metrics, ranking_metrics, r
 from promptad_db.records import CategoryResult, Level, Metric, Render
 
 if TYPE_CHECKING:
+    import numpy as np
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
@@ -50,7 +50,9 @@ def render_maps(maps: NDArray[np.float32], settings: Render) -> NDArray[np.float
     size = (settings.height, settings.width)
     if settings.interpolation == "none":
         if maps.shape[1:] != size:
-            raise InputError(f"maps of {maps.shape[1]} x {maps.shape[2]} cannot be scored at {size[0]} x {size[1]} as is")
+            raise InputError(
+                f"maps of {maps.shape[1]} x {maps.shape[2]} cannot be scored at {size[0]} x {size[1]} as is"
+            )
         if not settings.gaussian_sigma:
             return maps
     return render(maps, *size, gaussian_sigma=settings.gaussian_sigma)
@@ -108,7 +110,4 @@ def _measure(
         values: dict[str, float | None] = dict(compute())
     except OneClassError as error:
         values, note = dict.fromkeys(names), str(error)
-    return [
-        Metric(level, branch, name, values[name], "exact", note=note, **counts)  # type: ignore[arg-type]
-        for name in names
-    ]
+    return [Metric(level, branch, name, values[name], "exact", note=note, **counts) for name in names]

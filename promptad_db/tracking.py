@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import platform
 import subprocess
 from importlib import metadata
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -18,6 +16,8 @@ from promptad_db.records import PROTOCOLS, SELECTIONS, TASKS, CategoryResult, Re
 from promptad_db.scoring import DEFAULT_FUSIONS, score_category
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    import os
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
@@ -89,7 +89,7 @@ def start_run(
     )
     folder = run_folder.create_run(run_folder.default_root(runs), info)
     run_folder.read_run(folder)
-    return ActiveRun(folder, info, tuple(fusions), db)
+    return ActiveRun(folder, info, tuple(fusions), db=db)
 
 
 class ActiveRun:
@@ -100,14 +100,14 @@ class ActiveRun:
     """
 
     def __init__(
-        self, folder: Path, info: RunInfo, fusions: tuple[str, ...], db: str | os.PathLike[str] | bool | None
+        self, folder: Path, info: RunInfo, fusions: tuple[str, ...], *, db: str | os.PathLike[str] | bool | None
     ) -> None:
         self.folder = folder
         self.info = info
         self._fusions = fusions
         self._db = db
 
-    def __enter__(self) -> ActiveRun:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -140,7 +140,7 @@ class ActiveRun:
 
         Raises InputError, naming the category, for anything that does not fit together; nothing is written then.
         """
-        result = _collect(category, images, branches, labels, masks, defect_types)
+        result = _collect(category, images, branches=branches, labels=labels, masks=masks, defect_types=defect_types)
         result.timings = {stage: float(seconds) for stage, seconds in (timings or {}).items()}
         self._check_task(result)
         self._settle_render(result)
@@ -163,7 +163,10 @@ class ActiveRun:
             index_folders([self.folder], path)
         except DatabaseError as error:
             logger.warning(
-                "the run is safe in %s, but not in the database: %s\n  promptad-db ingest %s", self.folder, error, self.folder
+                "the run is safe in %s, but not in the database: %s\n  promptad-db ingest %s",
+                self.folder,
+                error,
+                self.folder,
             )
 
     def _check_task(self, result: CategoryResult) -> None:
@@ -181,13 +184,13 @@ class ActiveRun:
         """Fix the run's render settings at the first masks, and hold every later category to them."""
         if result.masks is None:
             return
-        size = result.masks.shape[1:]
+        size = (result.masks.shape[1], result.masks.shape[2])
         if self.info.render is None:
             as_is = all(maps.shape[1:] == size for maps in result.maps.values())
-            settings = Render(*size, "none", 0.0) if as_is else Render(*size, "bilinear", PUBLIC_SIGMA)
-            self.info = run_folder.update_run(self.folder, render=settings)
+            chosen = Render(*size, "none", 0.0) if as_is else Render(*size, "bilinear", PUBLIC_SIGMA)
+            self.info = run_folder.update_run(self.folder, render=chosen)
+        assert self.info.render is not None
         settings = self.info.render
-        assert settings is not None
         if size != (settings.height, settings.width):
             raise InputError(
                 f"category {result.category!r}: masks are {size[0]} x {size[1]}, but the run renders maps at "
@@ -199,6 +202,7 @@ class ActiveRun:
 def _collect(
     category: str,
     images: Sequence[object],
+    *,
     branches: Mapping[str, ArrayLike],
     labels: ArrayLike | None,
     masks: ArrayLike | None,
@@ -231,13 +235,15 @@ def _collect(
         if result.masks.ndim == 4 and result.masks.shape[1] == 1:  # noqa: PLR2004
             result.masks = result.masks[:, 0]
         if result.masks.ndim != 3 or len(result.masks) != count:  # noqa: PLR2004
-            raise InputError(f"category {category!r}: masks have shape {list(result.masks.shape)}, wanted [{count}, H, W]")
+            raise InputError(
+                f"category {category!r}: masks have shape {list(result.masks.shape)}, wanted [{count}, H, W]"
+            )
     if labels is not None:
         result.labels = _binary(category, "labels", _array(category, "labels", labels), (0, 1)).astype(np.int8)
         if result.labels.shape != (count,):
             raise InputError(f"category {category!r}: labels have shape {list(result.labels.shape)}, wanted [{count}]")
     elif result.masks is not None:
-        result.labels = result.masks.any(axis=(1, 2)).astype(np.int8)
+        result.labels = np.asarray(result.masks.any(axis=(1, 2)), dtype=np.int8)
     return result
 
 
@@ -274,7 +280,7 @@ def describe_environment() -> dict[str, Any]:
 
 def _git_commit() -> str | None:
     try:
-        answer = subprocess.run(  # noqa: S603 - a fixed command
+        answer = subprocess.run(
             ["git", "rev-parse", "HEAD"],  # noqa: S607 - git as the user has it
             capture_output=True,
             text=True,

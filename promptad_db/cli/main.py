@@ -47,10 +47,15 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version and exit."
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
 )
 def cli(*, debug: bool) -> None:
-    """Exact numbers for two-branch few-shot anomaly detection, in a database that you can ask.
+    r"""Exact numbers for two-branch few-shot anomaly detection, in a database that you can ask.
 
     \b
     promptad-db ingest RESULTS     take existing results in
@@ -77,7 +82,7 @@ def main() -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except Exception as error:  # noqa: BLE001 - the last door: no traceback reaches a user without --debug
+    except Exception as error:
         if debug:
             raise
         sys.exit(_explain(error))

@@ -22,10 +22,10 @@ FORMATS = ("table", "md", "csv", "json", "latex", "html")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Listed(click.ParamType):
+class Listed(click.ParamType[tuple[Any, ...]]):
     """Values with commas between them."""
 
-    def __init__(self, kind: type[str] | type[int] = str) -> None:
+    def __init__(self, kind: type[str | int] = str) -> None:
         self.kind = kind
         self.name = "list"
 
@@ -41,20 +41,17 @@ class Listed(click.ParamType):
             self.fail(f"{value!r} is not a list of whole numbers", param, ctx)
 
 
-class Patient(click.Option):
+class Repeatable(click.Option):
     """An option that may be given several times, each time with commas; the values are joined."""
-
-    def __init__(self, *args: Any, kind: type[str] | type[int] = str, **kwargs: Any) -> None:
-        super().__init__(*args, type=Listed(kind), multiple=True, **kwargs)
 
     def process_value(self, ctx: click.Context, value: Any) -> tuple[Any, ...] | None:
         given = super().process_value(ctx, value)
         return tuple(item for part in given for item in part) or None if given else None
 
 
-def listed(*names: str, kind: type[str] | type[int] = str, help: str) -> Callable[[Command], Command]:  # noqa: A002
+def listed(*names: str, kind: type[str | int] = str, help: str) -> Callable[[Command], Command]:  # noqa: A002
     """An option of values with commas, None when it is not given."""
-    return click.option(*names, cls=Patient, kind=kind, help=help)
+    return click.option(*names, cls=Repeatable, type=Listed(kind), multiple=True, help=help)
 
 
 db_option = click.option(
@@ -74,7 +71,12 @@ def output_options(command: Command) -> Command:
         "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout."
     )(command)
     return click.option(
-        "--format", "output_format", type=click.Choice(FORMATS), default="table", show_default=True, help="How to print."
+        "--format",
+        "output_format",
+        type=click.Choice(FORMATS),
+        default="table",
+        show_default=True,
+        help="How to print.",
     )(command)
 
 

@@ -14,7 +14,9 @@ DEFAULT_LIMIT = 1000
 
 @click.command()
 @click.argument("query", required=False)
-@click.option("-f", "--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Read it here.")
+@click.option(
+    "-f", "--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Read it here."
+)
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
@@ -47,7 +49,9 @@ def sql(
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--as", "file_format", type=click.Choice(("parquet", "csv")), default="parquet", show_default=True, help="How.")
+@click.option(
+    "--as", "file_format", type=click.Choice(("parquet", "csv")), default="parquet", show_default=True, help="How."
+)
 @listed("--only", help="Only these tables and views.")
 @click.option("--force", is_flag=True, help="Write over existing files.")
 @db_option

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import click
 
@@ -17,6 +16,9 @@ from promptad_db.cli.options import (
     output_options,
     show,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()

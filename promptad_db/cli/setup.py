@@ -51,7 +51,7 @@ def init(db: str | None) -> None:
 @runs_option
 @db_option
 @click.pass_context
-def ingest(ctx: click.Context, paths: tuple[Path, ...], branches: tuple[str, ...], **options: Any) -> None:
+def ingest(ctx: click.Context, /, paths: tuple[Path, ...], branches: tuple[str, ...], **options: Any) -> None:
     """Take existing results into the database; PATHS are files or folders, which are walked.
 
     Recognised by content: run folders of promptad-db; the gate layout of a PromptAD fork (gate_results/*.json,
@@ -62,7 +62,8 @@ def ingest(ctx: click.Context, paths: tuple[Path, ...], branches: tuple[str, ...
     The same files twice change nothing. A file that cannot be trusted is rejected by name with the reason, everything
     else is taken, and the exit code is 4.
     """
-    from promptad_db.ingestion import ingest as take, rejected_lines
+    from promptad_db.ingestion import ingest as take
+    from promptad_db.ingestion import rejected_lines
     from promptad_db.readers import ImportOptions
 
     if not paths and not branches:
@@ -121,6 +122,8 @@ def _named_folders(given: tuple[str, ...]) -> dict[str, Path]:
     for word in given:
         name, equals, folder = word.partition("=")
         if not equals or not name or not Path(folder).is_dir():
-            raise UsageError(f"--branch {word}: not NAME=DIR with an existing folder", "for example --branch memory=out/memory")
+            raise UsageError(
+                f"--branch {word}: not NAME=DIR with an existing folder", "for example --branch memory=out/memory"
+            )
         folders[name] = Path(folder)
     return folders

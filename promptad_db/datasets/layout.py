@@ -1,7 +1,7 @@
 """Test images and masks in the MVTec AD folder layout, which converted VisA copies share.
 
-    <category>/test/<defect type or good>/<name>.png
-    <category>/ground_truth/<defect type>/<name>_mask.png
+<category>/test/<defect type or good>/<name>.png
+<category>/ground_truth/<defect type>/<name>_mask.png
 """
 
 from __future__ import annotations

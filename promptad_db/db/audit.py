@@ -48,7 +48,8 @@ Row = dict[str, Any]
 @dataclass(frozen=True)
 class Audit:
     """``totals`` over all audited cells (errors are mean and largest absolute differences, fractions; rank correlation
-    is Spearman's, of the estimated with the true gap), what becomes of each conclusion, and the cells, worst first."""
+    is Spearman's, of the estimated with the true gap), what becomes of each conclusion, and the cells, worst first.
+    """
 
     totals: Row
     conclusions: ResultSet
@@ -151,7 +152,9 @@ def _max_against_memory(task: str, records: list[Row]) -> tuple[Any, ...]:
     same = sum(row["max_auroc"] <= row["memory_estimate"] + 10**-DECIMALS for row in fused)
     above = sum(row["max_auroc"] > row["memory"] for row in fused)
     gain = _mean(row["max_auroc"] - row["memory"] for row in fused)
-    guessed = f"yes, in {same}/{len(fused)} cells" if same * 2 > len(fused) else f"no, only in {same}/{len(fused)} cells"
+    guessed = (
+        f"yes, in {same}/{len(fused)} cells" if same * 2 > len(fused) else f"no, only in {same}/{len(fused)} cells"
+    )
     true = f"{'no: above it' if above * 2 > len(fused) else 'above it only'} in {above}/{len(fused)} cells, {100 * gain:+.2f} points"
     return f"{task}: is max just memory?", guessed, true, (same * 2 > len(fused)) == (above * 2 > len(fused))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -39,30 +39,36 @@ def compare(
     with connect.reading(database) as connection:
         if kind == "auto":
             kind = _kind_of(connection, first, second)
-        notes = [f"{kind} {first} (a) against {kind} {second} (b); wins are cells where b is higher"]
+        notes: list[str] = []
         runs = []
         for table, name in (("side_a", first), ("side_b", second)):
             notes += [note for note in _fill(connection, table, name, kind, filters) if note not in notes]
+            if kind == "branch":
+                _merge_branches(connection, table, name, f"{first}, {second}")
             runs.append(_runs(connection, table))
         if branch is not None and kind != "branch":
             for table in ("side_a", "side_b"):
-                connection.execute(sa.text(f"DELETE FROM {table} WHERE branch <> :branch"), {"branch": branch})  # noqa: S608
+                _merge_branches(connection, table, branch, branch)
         notes += _differences(connection, *runs)
-        sections = [_section(connection, name, filters) for name in ("totals", "categories")]
+        sides = f"a is {kind} {first}, b is {kind} {second}."
+        sections = [_section(connection, name, filters, sides) for name in ("totals", "categories")]
         left_out = fetch(connection, load_sql("compare", "left_out").sql).records()[0]
     shared = sum(row["cells"] for row in sections[0].result.records())
     if not shared:
-        raise NoRowsError(f"{first} and {second} share no cell", "they need the same task, data set, category, K and seed")
+        raise NoRowsError(
+            f"{first} and {second} share no cell", "they need the same task, data set, category, K and seed"
+        )
     alone = left_out["cells_a"] + left_out["cells_b"] - 2 * shared
     if alone:
         notes.append(f"{alone} numbers that only one of the two has are left out")
     return Report(sections, notes)
 
 
-def _section(connection: sa.Connection, name: str, filters: Filters) -> Section:
+def _section(connection: sa.Connection, name: str, filters: Filters, sides: str) -> Section:
     result = section_rows(connection, "compare", name, filters)
     kinds = {column: kind for column, kind in _COLUMN_KINDS.items() if column in result.columns}
-    return Section(name, load_sql("compare", name).title, ResultSet(result.columns, result.rows, kinds))
+    title = f"{sides} {load_sql('compare', name).title}"
+    return Section(name, title, ResultSet(result.columns, result.rows, kinds))
 
 
 def _kind_of(connection: sa.Connection, first: str, second: str) -> str:
@@ -92,17 +98,21 @@ def _exist(connection: sa.Connection, table: str, column: str, *names: str) -> b
 def _fill(connection: sa.Connection, table: str, name: str, kind: str, filters: Filters) -> list[str]:
     """Select one side and keep it in a temporary table of its own."""
     if kind != "branch":
-        filters = replace(filters, **{_FILTER[kind]: (name,)})
+        side: dict[str, Any] = {_FILTER[kind]: (name,)}
+        filters = replace(filters, **side)
     _, notes = select(connection, filters)
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {table} AS {load_sql('compare', 'side').sql}")
     for temporary in ("measured", "cells", "seed_means", "summaries"):
         connection.exec_driver_sql(f"DROP TABLE {temporary}")
-    if kind == "branch":
-        connection.execute(sa.text(f"DELETE FROM {table} WHERE branch <> :name"), {"name": name})  # noqa: S608
-        connection.exec_driver_sql(f"UPDATE {table} SET branch = 'a, b'")  # noqa: S608
     if kind == "run":
         connection.exec_driver_sql(f"UPDATE {table} SET seed = NULL, k_shot = 0")  # noqa: S608
     return notes
+
+
+def _merge_branches(connection: sa.Connection, table: str, branch: str, label: str) -> None:
+    """Keep one branch of a side, under a label that both sides share."""
+    connection.execute(sa.text(f"DELETE FROM {table} WHERE branch <> :branch"), {"branch": branch})  # noqa: S608
+    connection.execute(sa.text(f"UPDATE {table} SET branch = :label"), {"label": label})  # noqa: S608
 
 
 def _runs(connection: sa.Connection, table: str) -> list[str]:
@@ -117,4 +127,8 @@ def _differences(connection: sa.Connection, runs_a: list[str], runs_b: list[str]
         for index, name in enumerate(one.columns)
         if {row[index] for row in one.rows} != {row[index] for row in other.rows}
     ]
-    return [f"the two differ in {', '.join(differing).replace('_', ' ')}; their numbers may not be comparable"] if differing else []
+    return (
+        [f"the two differ in {', '.join(differing).replace('_', ' ')}; their numbers may not be comparable"]
+        if differing
+        else []
+    )

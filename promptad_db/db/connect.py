@@ -44,7 +44,10 @@ def reading(path: Path, *, guarded: bool = False) -> Iterator[sa.Connection]:
     ``guarded`` also shuts off files, network, extensions and settings: for SQL that somebody else wrote.
     """
     _check_exists(path)
-    with locked(path, exclusive=False), _connected(path, read_only=True, config=_GUARD if guarded else {}) as connection:
+    with (
+        locked(path, exclusive=False),
+        _connected(path, read_only=True, config=_GUARD if guarded else {}) as connection,
+    ):
         check_revision(connection, path)
         yield connection
 
@@ -86,7 +89,8 @@ def check_revision(connection: sa.Connection, path: Path) -> None:
         raise SchemaError(f"{path}: not a promptad-db database", f"promptad-db init --db {path}, or give another --db")
     if revision < HEAD:
         raise SchemaError(
-            f"{path}: schema {revision} is older than this version's {HEAD}", f"upgrade it: promptad-db init --db {path}"
+            f"{path}: schema {revision} is older than this version's {HEAD}",
+            f"upgrade it: promptad-db init --db {path}",
         )
     raise SchemaError(
         f"{path}: schema {revision} is newer than this version's {HEAD}",

@@ -23,7 +23,9 @@ def migrations_folder() -> Path:
     for folder in (package / "migrations", package.parent / "migrations"):
         if (folder / "env.py").is_file():
             return folder
-    raise DatabaseError("the migrations are missing from this installation", "pip install --force-reinstall promptad-db")
+    raise DatabaseError(
+        "the migrations are missing from this installation", "pip install --force-reinstall promptad-db"
+    )
 
 
 def init(path: Path) -> tuple[str | None, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from promptad_db.errors import DatabaseError, QueryError
 from promptad_db.result_set import ResultSet
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -60,17 +60,16 @@ def user_query(connection: sa.Connection, sql: str, params: dict[str, Any], limi
     if not sql.strip():
         raise QueryError("the query is empty")
     try:
-        if params:
-            result = connection.execute(sa.text(sql), params)
-        else:
-            result = connection.exec_driver_sql(sql)
+        result = connection.execute(sa.text(sql), params) if params else connection.exec_driver_sql(sql)
         if not result.returns_rows:
             return ResultSet((), [])
         return _fetched(result, limit)
     except sa.exc.DBAPIError as error:
         raise QueryError(f"the query does not run: {str(error.orig).strip()}") from error
     except sa.exc.StatementError as error:
-        raise QueryError(f"the query does not run: {error.orig or error.args[0]}", "give every :name a value") from error
+        raise QueryError(
+            f"the query does not run: {error.orig or error.args[0]}", "give every :name a value"
+        ) from error
 
 
 def fetch(connection: sa.Connection, sql: str, **params: Any) -> ResultSet:

@@ -95,7 +95,9 @@ def folder_of(database: Path, run: str) -> Path:
         run_id = _one(connection, run)
         folder = Path(fetch(connection, load_sql("lists", "run_row").sql, run_id=run_id).records()[0]["folder"])
     if not run_folder.is_run_folder(folder):
-        raise InputError(f"{folder}: the folder of run {run_id} is gone", "bring it back, or ingest it from where it is now")
+        raise InputError(
+            f"{folder}: the folder of run {run_id} is gone", "bring it back, or ingest it from where it is now"
+        )
     return folder
 
 

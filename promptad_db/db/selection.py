@@ -82,7 +82,9 @@ def section_rows(connection: sa.Connection, folder: str, name: str, filters: Fil
     query = load_sql(folder, name)
     parameters = {**_parameters(filters), **parameters}
     result = fetch(connection, query.sql, **{name: parameters[name] for name in query.parameters})
-    rows = [tuple(round(value, DECIMALS) if isinstance(value, float) else value for value in row) for row in result.rows]
+    rows = [
+        tuple(round(value, DECIMALS) if isinstance(value, float) else value for value in row) for row in result.rows
+    ]
     kinds = {column: COLUMN_KINDS[column] for column in result.columns if column in COLUMN_KINDS}
     return replace(result, rows=rows, kinds=kinds).renamed(_branch_names(result.columns, filters.branches))
 
@@ -122,7 +124,9 @@ def _resolve(name: str, known: list[str]) -> str:
     if not matches:
         raise NoRowsError(f"no run is called {name}", "see what there is: promptad-db runs list")
     if len(matches) > 1:
-        raise UsageError(f"{name} may be any of {len(matches)} runs: {', '.join(matches[:3])}, ...", "give more of the id")
+        raise UsageError(
+            f"{name} may be any of {len(matches)} runs: {', '.join(matches[:3])}, ...", "give more of the id"
+        )
     return matches[0]
 
 
@@ -149,15 +153,23 @@ def _cautions(connection: sa.Connection, filters: Filters) -> list[str]:
             f"{found['doubled']} cells have several runs; the latest counts (choose with --run, --method or --variant)"
         )
     if found["ties_by_precision"]:
-        notes.append(f"{found['ties_by_precision']} of the ties are differences below the precision of the reported numbers")
+        notes.append(
+            f"{found['ties_by_precision']} of the ties are differences below the precision of the reported numbers"
+        )
     if found["approx"]:
-        notes.append("approx: guessed from score means without ground truth; these are not AUROCs (see promptad-db audit)")
+        notes.append(
+            "approx: guessed from score means without ground truth; these are not AUROCs (see promptad-db audit)"
+        )
     if found["best_on_test"]:
-        notes.append(f"{found['best_on_test']} of {found['cells']} cells: the epoch was chosen by test AUROC (best_on_test)")
+        notes.append(
+            f"{found['best_on_test']} of {found['cells']} cells: the epoch was chosen by test AUROC (best_on_test)"
+        )
     if found["unfinished"]:
         notes.append(f"{found['unfinished']} of {found['cells']} cells are of runs that did not finish")
     if found["protocols"] > 1 or found["renderings"] > 1:
-        notes.append("the runs differ in protocol, epoch selection, backbone or rendering; their numbers are not comparable")
+        notes.append(
+            "the runs differ in protocol, epoch selection, backbone or rendering; their numbers are not comparable"
+        )
     if not found["cells"]:
         notes.append(f"no cell has a number of {' or '.join(filters.branches)}")
     return notes

@@ -6,12 +6,14 @@ key there either; a run is always replaced whole, by one writer, in one transact
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
 
 
-def _key(name: str, kind: type[sa.types.TypeEngine[object]] = sa.String) -> sa.Column[object]:
+def _key(name: str, kind: type[sa.types.TypeEngine[Any]] = sa.String) -> sa.Column[Any]:
     return sa.Column(name, kind, nullable=False)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +15,12 @@ from promptad_db.db import connect, tables
 from promptad_db.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    import os
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from promptad_db.records import CategoryResult, RunInfo
 
@@ -72,9 +73,7 @@ def index_folders(
     return outcome
 
 
-def _batches(
-    folders: Iterable[Path], outcome: IndexOutcome, progress: Callable[[], None]
-) -> Iterator[list[_ReadRun]]:
+def _batches(folders: Iterable[Path], outcome: IndexOutcome, progress: Callable[[], None]) -> Iterator[list[_ReadRun]]:
     batch: list[_ReadRun] = []
     rows = 0
     for folder in folders:
@@ -134,7 +133,7 @@ def _append_category(run: _ReadRun, result: CategoryResult, fingerprint: str) ->
     )
     for branch, scores in result.scores.items():
         append(tables.image_scores, image=result.images, branch=[branch] * count, score=scores.tolist())
-    stats = [("image", branch, scores) for branch, scores in result.scores.items()]
+    stats: list[tuple[str, str, NDArray[Any]]] = [("image", branch, scores) for branch, scores in result.scores.items()]
     stats += [("pixel", branch, maps) for branch, maps in result.maps.items()]
     for level, branch, values in stats:
         append(
@@ -200,7 +199,7 @@ def _known(connection: sa.Connection, run_ids: list[str]) -> dict[str, dict[str,
 
 def _known_folders(connection: sa.Connection, run_ids: list[str]) -> dict[str, str]:
     query = sa.select(tables.runs.c.run_id, tables.runs.c.folder).where(_in(tables.runs.c.run_id, run_ids))
-    return {run_id: folder for run_id, folder in connection.execute(query)}
+    return {row.run_id: row.folder for row in connection.execute(query)}
 
 
 def _in(column: sa.Column[Any], values: list[str]) -> sa.ColumnElement[bool]:
@@ -240,7 +239,9 @@ def _insert_runs(connection: sa.Connection, runs: list[_ReadRun]) -> None:
 
 
 def _insert_categories(connection: sa.Connection, found: set[tuple[str, str]]) -> None:
-    stored = {tuple(row) for row in connection.execute(sa.select(tables.categories.c.dataset, tables.categories.c.category))}
+    stored = {
+        tuple(row) for row in connection.execute(sa.select(tables.categories.c.dataset, tables.categories.c.category))
+    }
     new = sorted(found - stored)
     _insert(
         connection,

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from promptad_db.records import LEVEL_OF_TASK, TASKS, CategoryResult, Metric, Ta
 from promptad_db.scoring import score_category
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from numpy.typing import NDArray
 
 KIND = "gate"
@@ -75,7 +75,7 @@ class _DisagreementError(InputError):
 def recognise(path: Path) -> bool:
     """A results or metadata JSON of this layout, or its full_results.csv."""
     if path.suffix == ".csv":
-        return _CSV_COLUMNS <= set(_csv_header(path))
+        return set(_csv_header(path)) >= _CSV_COLUMNS
     if path.suffix != ".json":
         return False
     if _is_result(path) or _is_metadata(path):
@@ -94,7 +94,7 @@ def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Itera
         try:
             if path.suffix == ".csv":
                 _read_csv(path, cells, options, reject)
-            elif _is_metadata(path) or (not _is_result(path) and _SCORE_KEYS <= set(read_json(path))):
+            elif _is_metadata(path) or (not _is_result(path) and set(read_json(path)) >= _SCORE_KEYS):
                 _read_metadata(path, cells, options)
             else:
                 _read_results(path, cells, options)
@@ -215,7 +215,9 @@ def _assembled(key: RunKey, cells: dict[str, _Cell], options: ImportOptions, rej
             if not exact and result.labels is None and not any(metric.provenance == "approx" for metric in numbers):
                 numbers += _estimates_without_truth(result, numbers, task)
             numbers += exact
-        result.metrics = sorted(numbers, key=lambda metric: (metric.level, metric.branch, metric.metric, metric.provenance))
+        result.metrics = sorted(
+            numbers, key=lambda metric: (metric.level, metric.branch, metric.metric, metric.provenance)
+        )
         run.categories[category] = result
         run.files |= cell.files
     return run
@@ -234,7 +236,9 @@ def _exact(run: ImportedRun, result: CategoryResult, numbers: list[Metric], opti
 
 def _estimates_without_truth(result: CategoryResult, numbers: list[Metric], task: Task) -> list[Metric]:
     """The old estimate, max AUROC x branch mean / larger mean: all that scores without ground truth give."""
-    fused = next((metric.value for metric in numbers if (metric.branch, metric.provenance) == ("max", "reported")), None)
+    fused = next(
+        (metric.value for metric in numbers if (metric.branch, metric.provenance) == ("max", "reported")), None
+    )
     stored = result.scores if task == "cls" else result.maps
     means = {branch: float(values.mean(dtype=np.float64)) for branch, values in stored.items()}
     if fused is None or min(means.values()) < 0 or max(means.values()) <= 0:
@@ -257,7 +261,7 @@ def _reported(task: Any, mode: str, percent: object, row: dict[str, Any]) -> Met
         note = "upper bound: picks a branch per image with the label's help"
         if row.get("oracle_semantic_ratio"):
             note += f"; semantic for {float(row['oracle_semantic_ratio']):.2f} % of the images"
-    return reported(LEVEL_OF_TASK[task], branch, percent, where=f"the AUROC of mode {mode}", note=note)  # type: ignore[index]
+    return reported(LEVEL_OF_TASK[task], branch, percent, where=f"the AUROC of mode {mode}", note=note)
 
 
 def _add_all(cell: _Cell, metrics: list[Metric], path: Path) -> None:
@@ -296,7 +300,9 @@ def _category_and_seed(match: re.Match[str] | None, options: ImportOptions) -> t
 
 
 def _seed_of_siblings(root: Path) -> int | None:
-    names = (path.name for folder in ("gate_results", "metadata/*") for path in root.glob(f"*/k_*/{folder}/*_seed*.json"))
+    names = (
+        path.name for folder in ("gate_results", "metadata/*") for path in root.glob(f"*/k_*/{folder}/*_seed*.json")
+    )
     seeds = {int(match["seed"]) for name in names if (match := _META_NAME.fullmatch(name))}
     return seeds.pop() if len(seeds) == 1 else None
 

@@ -6,8 +6,6 @@ candidates are tried, and one is believed only if it reproduces an AUROC that th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +16,8 @@ from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Metric, Render, T
 from promptad_db.scoring import score_category
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    from collections.abc import Iterator, Mapping
     from numpy.typing import NDArray
 
 TOLERANCE = 1e-4
@@ -45,7 +45,9 @@ def add_ground_truth(
     masks_of = _MaskCache()
     for images in _orders(folder):
         if len(images) != len(result.images):
-            raise InputError(f"{result.category}: {len(result.images)} scores, but {len(images)} test images in {folder}")
+            raise InputError(
+                f"{result.category}: {len(result.images)} scores, but {len(images)} test images in {folder}"
+            )
         for render in sizes if task == "seg" else [None]:
             tried += 1
             candidate = _with_truth(result, images, render, masks_of)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _LABELS = ("task", "experiment", "method", "variant", "branch")
 _NEEDED = {*_LABELS, "dataset", "k_shot", "mean", "std"}
-_UPPER_BOUNDS = ("oracle", "reported_oracle")  # they choose with the label's help
+_UPPER_BOUND = "oracle"  # it chooses with the label's help
+_NEVER_BEST = (_UPPER_BOUND, "reported_oracle")
 
 Record = dict[str, Any]
 Setting = tuple[Any, Any]  # dataset, K
@@ -24,7 +25,7 @@ def pivot_paper(section: Section) -> Section:
     """The long section ``paper`` (mean and std in 0..1, one row a cell of the table) made wide, its values as text.
 
     A row is one (task, experiment, method, variant, branch); of these columns only those that differ are shown, and
-    the branch. The best mean of a column within a task is a Best, decided on the stored doubles; upper bounds never
+    the branch. The best mean of a column within a task is a Best, decided on the stored doubles; oracles never
     are. A section that is not long is given back as it is.
     """
     if not set(section.result.columns) >= _NEEDED:
@@ -52,7 +53,7 @@ def mark_upper_bounds(section: Section, column: str) -> Section:
 
 
 def _marked(branch: Any) -> Any:
-    return f"{branch} (upper bound)" if branch in _UPPER_BOUNDS else branch
+    return f"{branch} (upper bound)" if branch == _UPPER_BOUND else branch
 
 
 def _row_labels(labels: tuple[Any, ...], shown: Sequence[str]) -> list[Any]:
@@ -76,7 +77,7 @@ def _best_means(records: Sequence[Record]) -> dict[tuple[Any, ...], float]:
 
 def _may_win(record: Record) -> bool:
     mean = record["mean"]
-    return record["branch"] not in _UPPER_BOUNDS and mean is not None and not math.isnan(mean)
+    return record["branch"] not in _NEVER_BEST and mean is not None and not math.isnan(mean)
 
 
 def _cell(record: Record, best: dict[tuple[Any, ...], float]) -> str | None:

@@ -1,4 +1,4 @@
--- A against B over the cells that both have: wins count the cells where B is higher.
+-- Over the cells that both have; delta is b - a, wins count the cells where b is higher.
 WITH paired AS (
     SELECT
         one.task, one.branch, one.dataset, one.category, one.k_shot,

@@ -6,9 +6,14 @@ SELECT
         WHEN SUM(exact_cells) = SUM(cells) THEN 'exact'
         WHEN SUM(reported_cells) = SUM(cells) THEN 'reported'
         WHEN SUM(approx_cells) = SUM(cells) THEN 'approx'
-        ELSE CONCAT(
-            SUM(exact_cells), ' exact, ', SUM(reported_cells), ' reported, ',
-            SUM(cells) - SUM(exact_cells) - SUM(reported_cells), ' mixed'
+        ELSE CONCAT_WS(
+            ', ',
+            CASE WHEN SUM(exact_cells) > 0 THEN CONCAT(SUM(exact_cells), ' exact') END,
+            CASE WHEN SUM(reported_cells) > 0 THEN CONCAT(SUM(reported_cells), ' reported') END,
+            CASE
+                WHEN SUM(cells) > SUM(exact_cells) + SUM(reported_cells)
+                    THEN CONCAT(SUM(cells) - SUM(exact_cells) - SUM(reported_cells), ' mixed')
+            END
         )
     END,
     SUM(cells),

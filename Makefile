@@ -1,0 +1,44 @@
+# Python 3.11 or newer and make are all that is needed; everything else goes into .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install test lint format quick bench wheel clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/.installed  ## the package, editable, with all that tests and lint need, in .venv
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[images,pandas]' --group test --group lint
+	touch $@
+
+test: lint  ## lint, then every test with the coverage floor
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
+
+quick: install  ## the tests that take less than a minute together
+	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow'
+
+lint: install  ## formatting, lint, types, and the direction of the imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## let ruff mend what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install  ## the benchmarks in small size, against their peers
+	$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python benchmarks/metrics.py
+	$(BIN)/python benchmarks/tracker.py
+
+wheel: install  ## dist/*.whl
+	$(BIN)/python -m build --wheel
+
+clean:  ## take away .venv and what was built
+	rm -rf $(VENV) dist build .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache
