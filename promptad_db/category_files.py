@@ -14,6 +14,7 @@ from promptad_db.records import PROVENANCES, CategoryResult, Level, Metric
 
 if TYPE_CHECKING:
     from pathlib import Path
+
     import pyarrow as pa
     from numpy.typing import NDArray
 

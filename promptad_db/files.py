@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import secrets
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from promptad_db.errors import InputError

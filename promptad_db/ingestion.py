@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from promptad_db import run_folder
-from promptad_db.errors import InputError
+from promptad_db.errors import DatabaseError, InputError
 from promptad_db.files import sha256_of
 from promptad_db.readers import FILE_READERS, ImportedRun, ImportOptions, Reader, mvtec_maps
 
 if TYPE_CHECKING:
-    from promptad_db.records import CategoryResult
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from promptad_db.records import CategoryResult
 
 SUFFIXES = (".json", ".csv", ".parquet")
 
@@ -105,7 +106,12 @@ def _index(
         done += 1
         progress("indexing runs", done, len(folders))
 
-    indexed = index_folders(folders, db, replace=replace, progress=step)
+    try:
+        indexed = index_folders(folders, db, replace=replace, progress=step)
+    except DatabaseError as error:
+        places = " ".join(sorted({str(folder.parent) for folder in folders}))
+        error.hint += f"\n  the run folders are complete; this will finish the job: promptad-db ingest {places}"
+        raise
     outcome.added += indexed.added
     outcome.extended += indexed.extended
     outcome.unchanged += indexed.unchanged

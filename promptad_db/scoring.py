@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from promptad_db.errors import InputError
 from promptad_db.fusion import fuse_scores
 from promptad_db.metrics import OneClassError, pixel_metrics, ranking_metrics, render
 from promptad_db.records import CategoryResult, Level, Metric, Render
 
 if TYPE_CHECKING:
-    import numpy as np
     from collections.abc import Callable, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
 DEFAULT_FUSIONS = ("max", "harmonic")

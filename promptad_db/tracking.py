@@ -16,9 +16,9 @@ from promptad_db.records import PROTOCOLS, SELECTIONS, TASKS, CategoryResult, Re
 from promptad_db.scoring import DEFAULT_FUSIONS, score_category
 
 if TYPE_CHECKING:
-    from pathlib import Path
     import os
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from numpy.typing import ArrayLike, NDArray

@@ -127,10 +127,10 @@ def filters_from(options: dict[str, Any], branches: tuple[str, ...] | None = Non
 
 
 def look(output: Path | None) -> dict[str, Any]:
-    """The width and colour of the place that a table is printed to."""
+    """The width and colour of the place that a table is printed to; COLUMNS sets a width where there is no terminal."""
     terminal = output is None and sys.stdout.isatty()
     return {
-        "width": shutil.get_terminal_size().columns if terminal else None,
+        "width": shutil.get_terminal_size().columns if terminal or os.environ.get("COLUMNS") else None,
         "colour": terminal and "NO_COLOR" not in os.environ,
     }
 

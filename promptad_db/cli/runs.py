@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 import click
 
 from promptad_db.cli.options import db_option, listed, look, output_options, show, talk
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path

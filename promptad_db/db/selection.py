@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -92,8 +93,8 @@ def section_rows(connection: sa.Connection, folder: str, name: str, filters: Fil
 def _branch_names(columns: tuple[str, ...], branches: tuple[str, str]) -> dict[str, str]:
     if branches == BRANCHES:
         return {}
-    first, second = branches
-    return {column: column.replace("semantic", first).replace("memory", second) for column in columns}
+    names = dict(zip(BRANCHES, branches, strict=True))
+    return {column: re.sub("semantic|memory", lambda found: names[found[0]], column) for column in columns}
 
 
 def _with_experiment(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[str]]:

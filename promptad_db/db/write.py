@@ -15,9 +15,9 @@ from promptad_db.db import connect, tables
 from promptad_db.errors import InputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     import os
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
     from numpy.typing import NDArray

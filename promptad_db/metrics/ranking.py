@@ -28,7 +28,7 @@ from promptad_db.errors import InputError
 SMALL = 1 << 15
 # More buckets leave fewer negatives to sort, until the counters no longer fit the processor's cache.
 BUCKETS_PER_POSITIVE = 16
-MAX_BUCKETS = 1 << 21
+MAX_BUCKETS = 1 << 20
 # A piece of the pass whose temporaries stay in the second-level cache.
 PIECE = 1 << 16
 

@@ -27,6 +27,7 @@ from promptad_db.scoring import score_category
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
 KIND = "gate"
@@ -138,25 +139,31 @@ def _read_csv(path: Path, cells: dict[RunKey, dict[str, _Cell]], options: Import
             raise InputError(f"not a readable CSV file ({error})") from error
     for line, row in enumerate(rows, start=2):
         try:
-            task, mode, category, dataset = row["task"], row["mode"], row["class"], row["dataset"]
-            if task not in TASKS or mode not in MODES or not category or not dataset or not row["k_shot"].isdecimal():
-                raise InputError("has no task (cls, seg), mode, class, dataset or k_shot that is known")
-            metrics = [_reported(task, mode, row["auroc"], row)]
-            for branch in ("semantic", "memory"):
-                value = row.get(f"{branch}_auroc")
-                if value and task == "cls":
-                    metrics.append(_reported("cls", branch, value, {}))
-                elif value and mode == "max":
-                    metrics.append(_estimate(branch, fraction(value, f"{branch}_auroc")))
+            metrics = _metrics_of_row(row)
         except (InputError, AttributeError, TypeError) as error:
             reject(path, f"line {line}: {error}")
             continue
-        place = (path.parent.resolve(), dataset, int(row["k_shot"]))
-        cell = _cell(cells, place, seed, task, category)
+        place = (path.parent.resolve(), row["dataset"], int(row["k_shot"]))
         try:
-            _add_all(cell, metrics, path)
+            _add_all(_cell(cells, place, seed, row["task"], row["class"]), metrics, path)
         except _DisagreementError as error:
-            reject(path, f"line {line}: {error}; {category} of this run is left out")
+            reject(path, f"line {line}: {error}; {row['class']} of this run is left out")
+
+
+def _metrics_of_row(row: dict[str, Any]) -> list[Metric]:
+    task, mode = row["task"], row["mode"]
+    if task not in TASKS or mode not in MODES or not row["class"] or not row["dataset"]:
+        raise InputError("has no task (cls, seg), mode, class or dataset that is known")
+    if not row["k_shot"].isdecimal():
+        raise InputError(f"k_shot is {row['k_shot']!r}, not a whole number")
+    metrics = [_reported(task, mode, row["auroc"], row)]
+    for branch in ("semantic", "memory"):
+        value = row.get(f"{branch}_auroc")
+        if value and task == "cls":
+            metrics.append(_reported("cls", branch, value, {}))
+        elif value and mode == "max":
+            metrics.append(_estimate(branch, fraction(value, f"{branch}_auroc")))
+    return metrics
 
 
 def _read_metadata(path: Path, cells: dict[RunKey, dict[str, _Cell]], options: ImportOptions) -> None:

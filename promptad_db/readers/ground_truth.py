@@ -16,8 +16,9 @@ from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Metric, Render, T
 from promptad_db.scoring import score_category
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 TOLERANCE = 1e-4

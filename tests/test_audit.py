@@ -1,0 +1,90 @@
+"""The audit: the old estimate beside the truth."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+
+def audited(answer):
+    assert answer.code == 0, answer.err
+    return json.loads(answer.out)
+
+
+def test_the_audit_finds_what_the_old_report_got_wrong(cli, gate_place):
+    told = audited(cli("audit", "--format", "json", "--db", gate_place / "promptad.duckdb"))
+    assert told["cells"] == 81
+    assert round(100 * told["sign_agreement"], 1) == 71.6
+    assert round(100 * told["max_error"], 2) == 86.35
+    assert (told["max_error_cell"]["category"], told["max_error_cell"]["k_shot"]) == ("carpet", 1)
+    assert round(100 * told["mean_error_semantic"], 2) == 25.69
+    assert round(100 * told["mean_error_memory"], 2) == 7.13
+    assert told["rank_correlation"] == pytest.approx(0.41795392953929533)
+    assert len(told["cells_detail"]) == 81
+
+
+def test_the_audit_says_which_conclusions_flip(cli, gate_place):
+    told = audited(cli("audit", "--format", "json", "--db", gate_place / "promptad.duckdb"))
+    by_name = {row["conclusion"]: row for row in told["conclusions"]}
+    ratio = by_name["gap of seg over gap of cls"]
+    assert ratio["flips"]
+    assert ratio["by_the_estimate"] == "4.71"
+    just_memory = by_name["seg: is max just memory?"]
+    assert just_memory["flips"]
+    assert "64/81" in just_memory["in_truth"]
+    assert "+1.61" in just_memory["in_truth"]
+    assert not by_name["seg: the weaker branch"]["flips"]
+
+
+def test_the_printed_audit_holds_the_figures(cli, gate_place):
+    answer = cli("audit", "--db", gate_place / "promptad.duckdb")
+    for text in ("71.60", "25.69", "7.13", "86.35", "carpet K=1", "64/81", "+1.61"):
+        assert text in answer.out
+    assert "stored" in answer.err
+
+
+def test_the_audit_computes_estimates_from_the_runs_own_score_means(cli, log_run):
+    log_run("carpet", "tile", experiment="own")
+    told = audited(cli("audit", "--format", "json"))
+    assert told["cells"] == 2
+    detail = told["cells_detail"][0]
+    stats = json.loads(
+        cli(
+            "sql", "--format", "json",
+            f"SELECT branch, mean FROM branch_stats WHERE level = 'pixel' AND category = '{detail['category']}'",
+        ).out
+    )  # fmt: skip
+    means = {row["branch"]: row["mean"] for row in stats}
+    larger = max(means["semantic"], means["memory"])
+    for branch in ("semantic", "memory"):
+        assert detail[f"{branch}_estimate"] == pytest.approx(detail["max_auroc"] * means[branch] / larger, abs=1e-11)
+
+
+def test_the_rank_correlation_is_that_of_scipy(cli, gate_place):
+    from scipy.stats import spearmanr
+
+    told = audited(cli("audit", "--format", "json", "--db", gate_place / "promptad.duckdb"))
+    gaps = np.array([(row["gap_estimate"], row["gap"]) for row in told["cells_detail"]])
+    assert told["rank_correlation"] == pytest.approx(spearmanr(gaps[:, 0], gaps[:, 1])[0], abs=1e-10)
+
+
+def test_computed_estimates_can_be_forced(cli, gate_place):
+    told = audited(cli("audit", "--estimate", "computed", "--format", "json", "--db", gate_place / "promptad.duckdb"))
+    assert told["cells"] == 10
+    assert {row["task"] for row in told["cells_detail"]} == {"cls"}
+
+
+def test_an_audit_without_estimates_says_where_they_come_from(cli, make_run):
+    make_run({"tile": {"semantic": 0.5, "memory": 0.6}})
+    cli("ingest", "runs")
+    answer = cli("audit")
+    assert answer.code == 5
+    assert "score means" in answer.err
+
+
+def test_csv_holds_every_audited_cell(cli, gate_place):
+    answer = cli("audit", "--format", "csv", "--db", gate_place / "promptad.duckdb")
+    cells = answer.out.split("# cells\n")[1].strip().splitlines()
+    assert len(cells) == 82

@@ -1,0 +1,293 @@
+"""The database as an index of run folders: whole runs, no doubles, clear answers when it cannot be used."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import multiprocessing
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from promptad_db import run_folder
+from promptad_db.db import connect, index_folders, migrate, open_db, sql_files, tables
+from promptad_db.db.lock import lock_path, locked
+from promptad_db.errors import DatabaseLockedError, SchemaError
+
+STORED = Path(__file__).parent / "stored"
+
+
+def counts(database):
+    query = " UNION ALL ".join(f"SELECT '{name}' AS name, COUNT(*) AS n FROM {name}" for name in tables.metadata.tables)
+    return dict(open_db(database).query(query).rows)
+
+
+def test_an_empty_database_brought_to_head_equals_the_models(tmp_path):
+    migrate.init(tmp_path / "db")
+    with connect.reading(tmp_path / "db") as connection:
+        inspector = sa.inspect(connection)
+        found = {
+            name: [(column["name"], str(column["type"]), column["nullable"]) for column in inspector.get_columns(name)]
+            for name in inspector.get_table_names()
+            if name != connect.REVISION_TABLE
+        }
+        dialect = connection.dialect
+    wanted = {
+        name: [(column.name, column.type.compile(dialect), column.nullable) for column in table.columns]
+        for name, table in tables.metadata.tables.items()
+    }
+    written = {"TEXT": "VARCHAR", "DOUBLE PRECISION": "DOUBLE", "TIMESTAMP WITHOUT TIME ZONE": "TIMESTAMP"}
+
+    def normal(columns):
+        return [(name, written.get(kind, kind), nullable) for name, kind, nullable in columns]
+
+    assert {name: normal(columns) for name, columns in found.items()} == {
+        name: normal(columns) for name, columns in wanted.items()
+    }
+
+
+def test_the_head_that_the_code_wants_is_the_newest_migration():
+    assert next(iter(migrate.revisions())) == connect.HEAD
+
+
+def test_the_stored_database_of_every_revision_upgrades_to_head(tmp_path):
+    stored = sorted(STORED.glob("schema_*.duckdb.gz"))
+    assert [path.name.removesuffix(".duckdb.gz").removeprefix("schema_") for path in stored] == sorted(migrate.revisions())
+    for path in stored:
+        copy = tmp_path / path.stem
+        copy.write_bytes(gzip.decompress(path.read_bytes()))
+        migrate.init(copy)
+        assert open_db(copy).query("SELECT COUNT(*) FROM branch_gap").rows == [(2,)]
+        with connect.reading(copy) as connection:
+            views = {view.name: view.sql for view in sql_files.load_views()}
+            for name in views:
+                connection.exec_driver_sql(f"SELECT * FROM {name} LIMIT 1")
+
+
+def test_the_views_of_the_stored_head_are_those_of_the_code():
+    fresh = Path("fresh.duckdb")
+    migrate.init(fresh)
+    query = "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY view_name"
+    stored = Path("stored.duckdb")
+    stored.write_bytes(gzip.decompress((STORED / f"schema_{connect.HEAD}.duckdb.gz").read_bytes()))
+    assert open_db(fresh).query(query).rows == open_db(stored).query(query).rows, (
+        "views changed: add a revision, and store a database of it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("revision", "mend"), [("0000", "promptad-db init"), ("9999", "pip install -U promptad-db"), (None, "promptad-db init")]
+)
+def test_another_revision_is_refused_with_the_next_command(cli, make_run, revision, mend):
+    cli("ingest", make_run({"tile": {"semantic": 0.5}}))
+    with connect.writing(Path("promptad.duckdb")) as connection:
+        if revision is None:
+            connection.exec_driver_sql(f"DROP TABLE {connect.REVISION_TABLE}")
+        else:
+            connection.exec_driver_sql(f"UPDATE {connect.REVISION_TABLE} SET version_num = '{revision}'")
+    for command in (("report",), ("ingest", "runs"), ("sql", "SELECT 1")):
+        answer = cli(*command)
+        assert answer.code == 3
+        assert mend in answer.err
+
+
+def test_init_makes_a_database_and_does_nothing_the_second_time(cli):
+    assert "new" in cli("init").err
+    assert "nothing to do" in cli("init").err
+    assert cli("report").code == 5
+
+
+def test_init_refuses_the_database_of_another_program(cli, tmp_path):
+    engine = sa.create_engine(f"duckdb:///{tmp_path / 'theirs.duckdb'}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE theirs (x INTEGER)")
+    engine.dispose()
+    answer = cli("init", "--db", tmp_path / "theirs.duckdb")
+    assert answer.code == 3
+    assert "not ours" in answer.err
+
+
+def test_indexing_the_same_folder_twice_changes_nothing(log_run):
+    folder = log_run("carpet", "tile")
+    before = counts("promptad.duckdb")
+    outcome = index_folders([folder])
+    assert (outcome.added, outcome.extended, outcome.unchanged) == ([], [], [folder.name])
+    assert counts("promptad.duckdb") == before
+    assert before["runs"] == 1
+    assert before["images"] == 12
+
+
+def test_a_changed_category_is_refused_unless_replaced(make_run):
+    from promptad_db.records import CategoryResult, Metric
+
+    folder = make_run({"tile": {"semantic": 0.5}, "wood": {"semantic": 0.5}})
+    index_folders([folder])
+    changed = CategoryResult("tile", metrics=[Metric("pixel", "semantic", "auroc", 0.75, "reported")])
+    run_folder.write_category(folder, changed, replace_existing=True)
+    outcome = index_folders([folder])
+    assert "--replace" in outcome.rejected[0][1]
+    assert "tile" in outcome.rejected[0][1]
+    query = "SELECT value FROM metrics WHERE category = 'tile'"
+    assert open_db().query(query).rows == [(0.5,)]
+    assert index_folders([folder], replace=True).extended == [folder.name]
+    assert open_db().query(query).rows == [(0.75,)]
+
+
+def test_a_run_that_grew_is_extended(make_run):
+    from promptad_db.records import CategoryResult, Metric
+
+    folder = make_run({"tile": {"semantic": 0.5}})
+    index_folders([folder])
+    run_folder.write_category(
+        folder, CategoryResult("wood", metrics=[Metric("pixel", "semantic", "auroc", 0.25, "reported")])
+    )
+    assert index_folders([folder]).extended == [folder.name]
+    assert open_db().query("SELECT category, value FROM metrics ORDER BY category").rows == [("tile", 0.5), ("wood", 0.25)]
+
+
+def test_a_broken_category_is_named_and_the_others_are_taken(cli, log_run):
+    folder = log_run("carpet", "tile", db=False)
+    (folder / "tile" / "maps.parquet").write_bytes(b"PAR1 nonsense")
+    answer = cli("ingest", folder)
+    assert answer.code == 4
+    assert "maps.parquet" in answer.err
+    rows = json.loads(cli("sql", "SELECT DISTINCT category FROM metrics", "--format", "json").out)
+    assert rows == [{"category": "carpet"}]
+
+
+def test_a_run_folder_that_moved_is_found_at_its_new_place(cli, log_run, tmp_path):
+    folder = log_run("carpet")
+    (tmp_path / "elsewhere").mkdir()
+    shutil.move(folder, tmp_path / "elsewhere" / folder.name)
+    cli("ingest", tmp_path / "elsewhere")
+    assert open_db().query("SELECT folder FROM runs").rows == [(str(tmp_path / "elsewhere" / folder.name),)]
+
+
+def _hold(database: str, seconds: float, ready: str) -> None:
+    with locked(Path(database), exclusive=True):
+        Path(ready).touch()
+        time.sleep(seconds)
+
+
+def _holding(seconds: float) -> multiprocessing.Process:
+    process = multiprocessing.get_context("spawn").Process(target=_hold, args=("promptad.duckdb", seconds, "ready"))
+    process.start()
+    while not Path("ready").exists():
+        time.sleep(0.01)
+    return process
+
+
+def test_a_locked_database_is_waited_for(cli, make_run):
+    make_run({"tile": {"semantic": 0.5, "memory": 0.6}})
+    holder = _holding(1.0)
+    assert cli("ingest", "runs").code == 0
+    holder.join()
+
+
+def test_a_database_that_stays_locked_keeps_the_run_folders_and_says_so(cli, shared_gate, monkeypatch, tmp_path):
+    cli("init")
+    monkeypatch.setenv("PROMPTAD_LOCK_TIMEOUT", "0.2")
+    holder = _holding(60)
+    answer = cli("ingest", shared_gate)
+    assert answer.code == 3
+    assert "PROMPTAD_LOCK_TIMEOUT" in answer.err
+    assert "promptad-db ingest" in answer.err
+    assert len(run_folder.find_runs(tmp_path / "runs")) == 12
+    assert cli("report").code == 3
+    holder.kill()
+    holder.join()
+    assert cli("ingest", "runs").code == 0
+    assert counts("promptad.duckdb")["runs"] == 12
+
+
+def test_the_lock_of_a_killed_process_needs_no_human():
+    holder = _holding(60)
+    with pytest.raises(DatabaseLockedError), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROMPTAD_LOCK_TIMEOUT", "0.1")
+        with locked(Path("promptad.duckdb"), exclusive=False):
+            pass
+    holder.kill()
+    holder.join()
+    with locked(Path("promptad.duckdb"), exclusive=True):
+        assert lock_path(Path("promptad.duckdb")).exists()
+
+
+def test_readers_share_the_lock(make_run, cli):
+    cli("ingest", make_run({"tile": {"semantic": 0.5}}))
+    with connect.reading(Path("promptad.duckdb")):
+        code = "from promptad_db import open_db; print(open_db().query('SELECT COUNT(*) FROM runs').rows)"
+        answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert answer.stdout.strip() == "[(1,)]"
+
+
+@pytest.mark.slow
+def test_many_processes_writing_at_once_lose_nothing(make_run):
+    folders = [make_run({"tile": {"semantic": 0.5, "memory": index / 100}}, seed=index) for index in range(24)]
+    processes = [
+        subprocess.Popen([sys.executable, "-m", "promptad_db", "ingest", str(folder)], stderr=subprocess.PIPE)
+        for folder in folders
+    ]
+    errors = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 24, errors
+    found = counts("promptad.duckdb")
+    assert (found["runs"], found["run_categories"], found["metrics"]) == (24, 24, 48)
+
+
+def test_an_interrupted_write_leaves_no_half_run(make_run, monkeypatch):
+    from promptad_db.db import write
+
+    kept, lost = make_run({"tile": {"semantic": 0.5}}), make_run({"tile": {"semantic": 0.5}}, seed=2)
+    index_folders([kept])
+
+    def dies(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(write, "_insert_categories", dies)
+    with pytest.raises(KeyboardInterrupt):
+        index_folders([lost])
+    found = counts("promptad.duckdb")
+    assert (found["runs"], found["metrics"]) == (1, 1)
+
+
+def test_writing_into_a_newer_database_is_refused_before_anything_happens(make_run):
+    index_folders([make_run({"tile": {"semantic": 0.5}})])
+    with connect.writing(Path("promptad.duckdb")) as connection:
+        connection.exec_driver_sql(f"UPDATE {connect.REVISION_TABLE} SET version_num = '9999'")
+    with pytest.raises(SchemaError):
+        index_folders([make_run({"tile": {"semantic": 0.5}}, seed=2)])
+
+
+def test_every_view_and_report_file_loads_with_its_comment():
+    folders = ("views", "reports", "selection", "audit", "compare", "lists")
+    for folder in folders:
+        for name in sql_files.names(folder):
+            assert sql_files.load_sql(folder, name).title
+    order = [view.name for view in sql_files.load_views()]
+    assert sorted(order) == sql_files.names("views")
+    assert order.index("auroc_by_provenance") < order.index("branch_auroc") < order.index("branch_gap")
+
+
+def test_the_views_agree_with_the_report(gate_place, cli):
+    report = json.loads(
+        cli("report", "--section", "summary", "--format", "json", "--db", gate_place / "promptad.duckdb").out
+    )
+    view = open_db(gate_place / "promptad.duckdb").query("SELECT * FROM task_summary ORDER BY task").records()
+    for row, wanted in zip(view, report["summary"], strict=True):
+        for name in ("cells", "left_out", "semantic_weaker", "memory_weaker", "ties"):
+            assert row[name] == wanted[name]
+        for name in ("semantic_mean", "memory_mean", "mean_gap", "mean_abs_gap"):
+            assert row[name] == pytest.approx(wanted[name], abs=1e-11)
+
+
+def test_branch_stats_are_those_of_the_stored_scores(log_run):
+    folder = log_run("carpet")
+    result = run_folder.read_category(folder, "carpet")
+    rows = open_db().query("SELECT * FROM branch_stats WHERE level = 'pixel' AND branch = 'memory'").records()
+    assert rows[0]["n"] == 6 * 6 * 6
+    assert rows[0]["mean"] == pytest.approx(float(result.maps["memory"].astype("float64").mean()))
+    assert rows[0]["max"] == float(result.maps["memory"].max())

@@ -1,0 +1,229 @@
+"""Scores without names get their ground truth only by an order of images that reproduces a reported AUROC."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from promptad_db import ingest, open_db, run_folder
+from promptad_db.metrics import render
+from promptad_db.readers import ImportOptions
+from promptad_db.records import Render
+
+DEFECTS = {"color": 2, "good": 2, "hole": 1}
+FUSED = {"max": np.maximum, "harmonic": lambda semantic, memory: 1 / (1 / semantic + 1 / memory)}
+ORDERS = {
+    "by name": ("color", "good", "hole"),
+    "good first": ("good", "color", "hole"),
+    "good last": ("color", "hole", "good"),
+    "backwards": ("hole", "good", "color"),
+}
+
+
+@pytest.fixture
+def data_root(tmp_path):
+    """A data set of one category in MVTec AD layout: five test images, 40 x 50 pixels."""
+    random = np.random.default_rng(3)
+    root = tmp_path / "data"
+    for defect, count in DEFECTS.items():
+        for index in range(count):
+            image = root / "mvtec" / "carpet" / "test" / defect / f"{index:03d}.png"
+            mask = root / "mvtec" / "carpet" / "ground_truth" / defect / f"{index:03d}_mask.png"
+            pixels = np.zeros((40, 50), np.uint8)
+            top, left = random.integers(0, 25, 2)
+            pixels[top : top + 14, left : left + 16] = 255
+            for path in (image, mask) if defect != "good" else (image,):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path)
+    return root
+
+
+def named(order):
+    return [(defect, index) for defect in order for index in range(DEFECTS[defect])]
+
+
+def masks_of(data_root, order, size):
+    """The ground truth at a rendered size, read without the package."""
+    masks = []
+    for defect, index in named(order):
+        path = data_root / "mvtec" / "carpet" / "ground_truth" / defect / f"{index:03d}_mask.png"
+        if defect == "good":
+            masks.append(np.zeros((size, size), bool))
+        else:
+            with Image.open(path) as image:
+                masks.append(np.asarray(image.resize((size, size), Image.Resampling.NEAREST)) > 0)
+    return np.stack(masks)
+
+
+def maps_of(data_root, order):
+    """Maps of both branches that see some of the defects, in the order of the images."""
+    random = np.random.default_rng(4)
+    coarse = masks_of(data_root, order, 15)
+    return {
+        branch: (random.random(coarse.shape) + strength * coarse).astype(np.float16).astype(np.float64)
+        for branch, strength in (("semantic", 0.2), ("memory", 0.5))
+    }
+
+
+def pixel_aurocs(maps, masks, size):
+    """The AUROC of each branch and fusion by scikit-learn, as the source reports it."""
+    grids = {branch: values.astype(np.float32) for branch, values in maps.items()}
+    grids |= {rule: fuse(grids["semantic"], grids["memory"]) for rule, fuse in FUSED.items()}
+    return {
+        branch: roc_auc_score(masks.ravel(), render(grid, size, size, gaussian_sigma=4.0).ravel())
+        for branch, grid in grids.items()
+    }
+
+
+def image_aurocs(scores, labels):
+    every = scores | {rule: fuse(scores["semantic"], scores["memory"]) for rule, fuse in FUSED.items()}
+    return {branch: roc_auc_score(labels, values) for branch, values in every.items()}
+
+
+def write_gate(root, task, scores, aurocs, category="carpet"):
+    """The files of a fork: its results and the scores of every image; returns the path of the scores."""
+    short = {"cls": "i_roc", "seg": "p_roc"}[task]
+    results = root / "mvtec" / "k_1" / "gate_results" / f"{category}_seed111_{task}.json"
+    metadata = root / "mvtec" / "k_1" / "metadata" / task / f"{category}_seed111_max.json"
+    for path, content in (
+        (results, {mode: {short: value * 100} for mode, value in aurocs.items()}),
+        (metadata, {f"{branch}_scores": values.tolist() for branch, values in scores.items()}),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+    return metadata
+
+
+def taken(root, data_root):
+    outcome = ingest(root, db="p.duckdb", options=ImportOptions(data_root=data_root))
+    return outcome, run_folder.find_runs(Path("runs"))[0]
+
+
+def values(provenance):
+    """The AUROCs of one provenance that the database holds."""
+    sql = "SELECT level, branch, value FROM metrics WHERE metric = 'auroc' AND provenance = :provenance"
+    return {
+        (level, branch): value for level, branch, value in open_db("p.duckdb").query(sql, provenance=provenance).rows
+    }
+
+
+@pytest.mark.parametrize(
+    ("order", "size"), [("good first", 400), ("by name", 240), ("backwards", 400), ("good last", 240)]
+)
+def test_maps_whose_order_reproduces_the_reported_numbers_get_exact_ones(tmp_path, data_root, order, size):
+    maps, masks = maps_of(data_root, ORDERS[order]), masks_of(data_root, ORDERS[order], size)
+    aurocs = pixel_aurocs(maps, masks, size)
+    write_gate(tmp_path / "fork", "seg", maps, {"max": aurocs["max"], "semantic": aurocs["semantic"]})
+    outcome, folder = taken(tmp_path / "fork", data_root)
+    assert outcome.rejected == []
+    exact = {branch: value for (level, branch), value in values("exact").items() if level == "pixel"}
+    assert set(exact) == {"semantic", "memory", "max", "harmonic"}
+    for branch, value in exact.items():
+        assert abs(value - aurocs[branch]) <= 1e-12
+    assert run_folder.read_run(folder).render == Render(size, size, "bilinear", 4.0)
+    stored = run_folder.read_category(folder, "carpet")
+    assert stored.images == [f"{defect}/{index:03d}.png" for defect, index in named(ORDERS[order])]
+    assert stored.defect_types == [defect for defect, _ in named(ORDERS[order])]
+    assert stored.labels.tolist() == [int(defect != "good") for defect, _ in named(ORDERS[order])]
+    assert np.array_equal(stored.masks, masks)
+
+
+def test_image_scores_get_labels_from_the_data_set(tmp_path, data_root):
+    labels = np.array([int(defect != "good") for defect, _ in named(ORDERS["good first"])])
+    scores = {"semantic": np.array([0.1, 0.4, 0.3, 0.5, 0.6]), "memory": np.array([0.5, 0.2, 0.4, 0.3, 0.7])}
+    aurocs = image_aurocs(scores, labels)
+    write_gate(tmp_path / "fork", "cls", scores, aurocs)
+    outcome, folder = taken(tmp_path / "fork", data_root)
+    assert outcome.rejected == []
+    assert values("exact") == {("image", branch): pytest.approx(value, abs=1e-12) for branch, value in aurocs.items()}
+    assert values("approx") == {}
+    assert run_folder.read_category(folder, "carpet").labels.tolist() == labels.tolist()
+    assert run_folder.read_run(folder).render is None
+
+
+@pytest.mark.parametrize("task", ["cls", "seg"])
+def test_when_no_order_reproduces_a_number_the_file_is_rejected_and_the_numbers_stay_reported(
+    tmp_path, data_root, task
+):
+    random = np.random.default_rng(5)
+    scores = {branch: random.random((5, 15, 15) if task == "seg" else 5) for branch in ("semantic", "memory")}
+    aurocs = {"semantic": 0.12345, "memory": 0.23456, "max": 0.01234}
+    metadata = write_gate(tmp_path / "fork", task, scores, aurocs)
+    outcome, folder = taken(tmp_path / "fork", data_root)
+    ((path, reason),) = outcome.rejected
+    assert path == metadata
+    assert "carpet: none of" in reason
+    assert "reproduces a reported AUROC" in reason
+    assert values("exact") == {}
+    reported = {branch: value for (_, branch), value in values("reported").items()}
+    assert reported == {branch: pytest.approx(value, abs=1e-12) for branch, value in aurocs.items()}
+    assert run_folder.read_run(folder).render is None
+
+
+def test_maps_that_nobody_reported_a_number_for_are_rejected(tmp_path, data_root):
+    metadata = write_gate(tmp_path / "fork", "cls", {"semantic": np.arange(5.0), "memory": np.arange(5.0)}, {})
+    (metadata.parents[2] / "gate_results" / "carpet_seed111_cls.json").unlink()
+    outcome = ingest(tmp_path / "fork", db="p.duckdb", options=ImportOptions(data_root=data_root))
+    assert [path for path, _ in outcome.rejected] == [metadata]
+    assert outcome.added == []
+    assert outcome.cells == 0
+
+
+@pytest.mark.parametrize("count", [4, 6])
+def test_another_number_of_images_than_the_data_set_has_is_rejected_with_both(tmp_path, data_root, count):
+    metadata = write_gate(
+        tmp_path / "fork", "seg", dict.fromkeys(("semantic", "memory"), np.ones((count, 15, 15))), {"max": 0.9}
+    )
+    outcome, _ = taken(tmp_path / "fork", data_root)
+    ((path, reason),) = outcome.rejected
+    assert path == metadata
+    assert f"carpet: {count} scores, but 5 test images" in reason
+    assert values("exact") == {}
+    assert values("reported") == {("pixel", "max"): pytest.approx(0.9)}
+
+
+def test_a_missing_mask_and_a_wrong_data_root_are_named_and_the_numbers_stay_reported(tmp_path, data_root):
+    metadata = write_gate(
+        tmp_path / "fork", "seg", dict.fromkeys(("semantic", "memory"), np.ones((5, 15, 15))), {"max": 0.9}
+    )
+    (tmp_path / "empty").mkdir()
+    outcome, _ = taken(tmp_path / "fork", tmp_path / "empty")
+    ((path, reason),) = outcome.rejected
+    assert path == metadata
+    assert str(tmp_path / "empty" / "mvtec" / "carpet" / "test") in reason
+    (data_root / "mvtec" / "carpet" / "ground_truth" / "hole" / "000_mask.png").unlink()
+    outcome, _ = taken(tmp_path / "fork", data_root)
+    ((_, reason),) = outcome.rejected
+    assert "000.png: has no mask" in reason
+    assert values("reported") == {("pixel", "max"): pytest.approx(0.9)}
+    assert values("exact") == {}
+
+
+def test_without_a_data_root_maps_stay_without_ground_truth(tmp_path, data_root):
+    maps = maps_of(data_root, ORDERS["by name"])
+    write_gate(tmp_path / "fork", "seg", maps, {"max": 0.9})
+    outcome, folder = taken(tmp_path / "fork", None)
+    assert outcome.rejected == []
+    assert values("exact") == {}
+    means = {branch: maps[branch].astype(np.float32).mean(dtype=np.float64) for branch in maps}
+    assert values("approx") == {
+        ("pixel", branch): pytest.approx(0.9 * mean / max(means.values()), abs=1e-12) for branch, mean in means.items()
+    }
+    stored = run_folder.read_category(folder, "carpet")
+    assert stored.labels is None
+    assert stored.masks is None
+    assert np.array_equal(stored.maps["memory"], maps["memory"].astype(np.float32))
+
+
+def test_ground_truth_found_twice_changes_nothing(tmp_path, data_root):
+    maps, masks = maps_of(data_root, ORDERS["by name"]), masks_of(data_root, ORDERS["by name"], 240)
+    write_gate(tmp_path / "fork", "seg", maps, pixel_aurocs(maps, masks, 240))
+    _, folder = taken(tmp_path / "fork", data_root)
+    before = run_folder.category_fingerprint(folder, "carpet")
+    outcome, _ = taken(tmp_path / "fork", data_root)
+    assert (outcome.added, outcome.extended, outcome.rejected) == ([], [], [])
+    assert len(outcome.unchanged) == 1
+    assert run_folder.category_fingerprint(folder, "carpet") == before

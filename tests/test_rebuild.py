@@ -1,0 +1,62 @@
+"""The database made again from the run folders."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from promptad_db import open_db
+
+
+def test_a_deleted_or_broken_database_is_made_again(cli, log_run):
+    log_run("carpet")
+    before = cli("report", "--format", "json").out
+    for damage in (lambda path: path.unlink(), lambda path: path.write_bytes(b"broken" * 9999)):
+        damage(Path("promptad.duckdb"))
+        assert cli("report").code == 3
+        assert cli("rebuild").code == 0
+        assert cli("report", "--format", "json").out == before
+
+
+def test_run_folders_elsewhere_that_the_database_knows_are_kept(cli, log_run, tmp_path):
+    log_run("carpet")
+    log_run("tile", runs=tmp_path / "elsewhere", seed=1)
+    assert cli("rebuild").code == 0
+    assert open_db().query("SELECT COUNT(*) FROM runs").rows == [(2,)]
+
+
+def test_missing_run_folders_are_not_forgotten_silently(cli, log_run):
+    log_run("carpet")
+    gone = log_run("tile", seed=1)
+    shutil.rmtree(gone)
+    answer = cli("rebuild")
+    assert answer.code == 2
+    assert gone.name in answer.err
+    assert "--forget-missing" in answer.err
+    assert open_db().query("SELECT COUNT(*) FROM runs").rows == [(2,)]
+    assert cli("rebuild", "--forget-missing").code == 0
+    assert open_db().query("SELECT COUNT(*) FROM runs").rows == [(1,)]
+
+
+def test_nothing_to_rebuild_from_is_said_and_the_old_database_stays(cli):
+    cli("init")
+    answer = cli("rebuild")
+    assert answer.code == 4
+    assert "no run folders" in answer.err
+    assert Path("promptad.duckdb").exists()
+
+
+def test_a_run_folder_that_cannot_be_trusted_is_named(cli, log_run):
+    log_run("carpet")
+    broken = log_run("tile", seed=1)
+    (broken / "run.json").write_text('{"format": 99}')
+    answer = cli("rebuild")
+    assert answer.code == 4
+    assert "pip install -U promptad-db" in answer.err
+    assert open_db().query("SELECT COUNT(*) FROM runs").rows == [(1,)]
+
+
+def test_rebuild_leaves_nothing_behind(cli, log_run):
+    log_run("carpet")
+    cli("rebuild")
+    assert sorted(path.name for path in Path().iterdir()) == ["promptad.duckdb", "promptad.duckdb.lock", "runs"]

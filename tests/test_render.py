@@ -1,0 +1,114 @@
+"""Rendering equals upsampling followed by a Gaussian filter."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from promptad_db.errors import InputError
+from promptad_db.metrics import render
+from promptad_db.metrics.rendering import axis_matrix
+
+SIZES = [
+    ((15, 15), (240, 240)),
+    ((15, 15), (400, 400)),
+    ((7, 4), (33, 90)),
+    ((1, 1), (5, 6)),
+    ((3, 2), (3, 2)),
+    ((20, 30), (8, 7)),
+]
+
+
+def upsample(grid, height, width):
+    """Bilinear interpolation, one pixel after the other."""
+    image = np.empty((height, width))
+    for y in range(height):
+        for x in range(width):
+            v = min(max((y + 0.5) * grid.shape[0] / height - 0.5, 0), grid.shape[0] - 1)
+            u = min(max((x + 0.5) * grid.shape[1] / width - 0.5, 0), grid.shape[1] - 1)
+            top, left = int(v), int(u)
+            bottom, right = min(top + 1, grid.shape[0] - 1), min(left + 1, grid.shape[1] - 1)
+            above = grid[top, left] * (1 - (u - left)) + grid[top, right] * (u - left)
+            under = grid[bottom, left] * (1 - (u - left)) + grid[bottom, right] * (u - left)
+            image[y, x] = above * (1 - (v - top)) + under * (v - top)
+    return image
+
+
+@pytest.mark.parametrize(("size_in", "size_out"), SIZES)
+@pytest.mark.parametrize("sigma", [0, 1.5, 4.0])
+def test_rendering_is_upsampling_then_a_gaussian(size_in, size_out, sigma):
+    grid = np.random.default_rng(0).random(size_in).astype(np.float32)
+    image = upsample(grid.astype(np.float64), *size_out)
+    expected = gaussian_filter(image, sigma, mode="reflect", truncate=4.0) if sigma else image
+    rendered = render(grid, *size_out, gaussian_sigma=sigma)
+    assert rendered.dtype == np.float32
+    assert rendered.shape == (1, *size_out)
+    assert np.abs(rendered[0] - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize(("size_in", "size_out"), SIZES)
+def test_rendering_equals_torch(size_in, size_out):
+    torch = pytest.importorskip("torch")
+    grids = np.random.default_rng(1).random((3, *size_in)).astype(np.float32)
+    # In float32 torch's own pixel coordinates are off by more than our whole result.
+    tensor = torch.from_numpy(grids.astype(np.float64))[:, None]
+    up = torch.nn.functional.interpolate(tensor, size=size_out, mode="bilinear")[:, 0].numpy()
+    assert np.abs(render(grids, *size_out, gaussian_sigma=0) - up).max() < 1e-6
+    filtered = np.stack([gaussian_filter(image, 4) for image in up])
+    assert np.abs(render(grids, *size_out) - filtered).max() < 1e-6
+
+
+def test_a_stack_is_rendered_map_by_map():
+    grids = np.random.default_rng(2).random((4, 5, 6))
+    together = render(grids, 20, 30)
+    assert together.shape == (4, 20, 30)
+    for grid, image in zip(grids, together, strict=True):
+        assert np.allclose(render(grid, 20, 30)[0], image, rtol=0, atol=1e-6)
+
+
+def test_no_maps_render_to_no_maps():
+    assert render(np.zeros((0, 15, 15)), 24, 24).shape == (0, 24, 24)
+
+
+def test_a_constant_map_stays_constant():
+    assert np.allclose(render(np.full((15, 15), 0.7), 240, 240), 0.7, rtol=0, atol=1e-6)
+
+
+def test_half_precision_and_integers_are_rendered_as_float32():
+    grid = np.arange(9).reshape(3, 3)
+    assert np.array_equal(render(grid.astype(np.float16), 9, 9), render(grid, 9, 9))
+
+
+def test_a_matrix_is_made_once_and_cannot_be_changed():
+    matrix = axis_matrix(15, 240, 4.0)
+    assert axis_matrix(15, 240, 4.0) is matrix
+    with pytest.raises(ValueError, match="read-only"):
+        matrix[0, 0] = 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
+def test_grids_that_are_not_finite_are_refused(bad):
+    with pytest.raises(InputError, match="finite"):
+        render([[0.1, bad]], 4, 4)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (1, 2, 3, 4), (0, 3), (2, 3, 0)])
+def test_grids_of_another_shape_are_refused(shape):
+    with pytest.raises(InputError, match=r"\[N, h, w\]"):
+        render(np.zeros(shape), 4, 4)
+
+
+def test_grids_that_are_not_numbers_are_refused():
+    with pytest.raises(InputError, match="must be numbers"):
+        render([["a"]], 4, 4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(0, 4), (4, 0), (-1, 4)])
+def test_sizes_below_one_are_refused(height, width):
+    with pytest.raises(InputError, match=f"{height} x {width}"):
+        render(np.zeros((2, 2)), height, width)
+
+
+@pytest.mark.parametrize("sigma", [-1, np.nan, np.inf])
+def test_a_sigma_that_is_no_width_is_refused(sigma):
+    with pytest.raises(InputError, match="gaussian_sigma"):
+        render(np.zeros((2, 2)), 4, 4, gaussian_sigma=sigma)

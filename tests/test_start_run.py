@@ -1,0 +1,386 @@
+"""A run of one's own: started in six lines, scored exactly, safe on disk, found in the database."""
+
+import logging
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from promptad_db import open_db, run_folder, start_run
+from promptad_db.errors import InputError, PromptadError, UsageError
+from promptad_db.metrics import render
+from promptad_db.records import Render
+
+CLS = {"dataset": "mvtec", "task": "cls", "k_shot": 1, "seed": 111, "method": "mine"}
+SEG = CLS | {"task": "seg"}
+IMAGES = [f"crack/{index:03d}.png" for index in range(6)]
+LABELS = np.array([0, 1, 0, 1, 1, 0])
+MASKS = np.zeros((6, 20, 16), dtype=bool)
+MASKS[LABELS == 1, 4:12, 3:9] = True
+SCORES = {"semantic": np.random.default_rng(0).random(6), "memory": np.random.default_rng(1).random(6)}
+MAPS = {name: np.random.default_rng(seed).random((6, 5, 4)).astype(np.float32) for seed, name in enumerate(SCORES)}
+
+
+class Tensor:
+    """What torch gives: no array, no list, but something that numpy can make an array of."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype=dtype)
+
+    def __len__(self):
+        return len(self.values)
+
+
+def logged(branches, task=SEG, **arguments):
+    """The category that a run made of these arguments, read back from its folder."""
+    truth = {"masks": MASKS} if task is SEG else {"labels": LABELS}
+    with start_run(**task, db=False) as run:
+        run.log_category("carpet", **({"images": IMAGES, "branches": branches} | truth | arguments))
+    return run_folder.read_category(run.folder, "carpet")
+
+
+def value_of(result, level, branch):
+    return next(one.value for one in result.metrics if (one.level, one.branch, one.metric) == (level, branch, "auroc"))
+
+
+def test_six_lines_make_a_run_that_the_database_knows():
+    with start_run(dataset="mvtec", task="cls", k_shot=1, seed=111, method="mine") as run:
+        run.log_category("carpet", images=IMAGES, labels=LABELS, branches=SCORES)
+    rows = open_db().query(
+        "SELECT category, branch, provenance, value FROM metrics JOIN runs USING (run_id)"
+        " WHERE metric = 'auroc' AND method = 'mine' AND status = 'finished' AND branch IN ('semantic', 'memory')"
+    )
+    found = {row[1]: row for row in rows.rows}
+    assert set(found) == {"semantic", "memory"}
+    for branch, scores in SCORES.items():
+        assert found[branch][:3] == ("carpet", branch, "exact")
+        assert abs(found[branch][3] - roc_auc_score(LABELS, scores)) <= 1e-12
+    assert [folder.name for folder in run_folder.find_runs(Path("runs"))] == [run.run_id]
+
+
+def test_a_run_remembers_what_it_was_started_with():
+    with start_run(
+        **CLS, experiment="sweep", variant="memory_only", model={"name": "ViT"}, selection="last_epoch", note="try",
+        protocol="multi_class", config={"lr": 0.002}, tags=["a", "b"], render=(240, 200), db=False,
+    ) as run:  # fmt: skip
+        pass
+    info = run_folder.read_run(run.folder)
+    assert info == run.info
+    assert (info.experiment, info.variant, info.selection, info.protocol) == (
+        "sweep",
+        "memory_only",
+        "last_epoch",
+        "multi_class",
+    )
+    assert (info.model, info.config, info.tags, info.note) == ({"name": "ViT"}, {"lr": 0.002}, ("a", "b"), "try")
+    assert info.render == Render(240, 200, "bilinear", 4.0)
+    assert info.status == "finished"
+    assert info.created_at <= info.finished_at
+    assert info.environment["packages"]["numpy"] == np.__version__
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [list(MAPS["semantic"]), list(MAPS["memory"])],
+        [MAPS["semantic"][:, None], MAPS["memory"][:, None]],
+        [list(MAPS["semantic"][:, None]), Tensor(MAPS["memory"][:, None])],
+        [MAPS["semantic"].tolist(), MAPS["memory"].astype(np.float64)],
+        [[Tensor(one) for one in MAPS["semantic"]], tuple(MAPS["memory"])],
+    ],
+    ids=[
+        "lists of arrays",
+        "a channel",
+        "lists with a channel, tensors",
+        "nested lists, doubles",
+        "lists of tensors, tuples",
+    ],
+)
+def test_maps_are_taken_in_every_shape_that_a_model_gives_them(given):
+    truth = {"masks": [Tensor(mask[None].astype(np.uint8) * 255) for mask in MASKS]}
+    result = logged(dict(zip(MAPS, given, strict=True)), **truth)
+    for branch, maps in MAPS.items():
+        assert np.array_equal(result.maps[branch], maps)
+        assert np.array_equal(result.scores[branch], maps.max(axis=(1, 2)).astype(np.float64))
+    assert np.array_equal(result.masks, MASKS)
+    assert result.labels.tolist() == LABELS.tolist()
+
+
+@pytest.mark.parametrize(
+    "labels", [LABELS.tolist(), LABELS.astype(bool), LABELS.astype(float), Tensor(LABELS), tuple(LABELS)]
+)
+def test_labels_are_taken_in_every_type(labels):
+    assert logged(SCORES, CLS, labels=labels).labels.tolist() == LABELS.tolist()
+
+
+def test_scores_are_kept_to_the_last_bit():
+    result = logged(SCORES | {"half": np.float16(SCORES["memory"])}, CLS, images=map(Path, IMAGES))
+    assert np.array_equal(result.scores["semantic"], SCORES["semantic"])
+    assert np.array_equal(result.scores["half"], np.float16(SCORES["memory"]).astype(np.float64))
+    assert result.images == IMAGES
+
+
+@pytest.mark.slow
+def test_real_tensors_are_taken_and_one_that_needs_a_gradient_is_named():
+    torch = pytest.importorskip("torch")
+    given = {branch: torch.tensor(maps)[:, None] for branch, maps in MAPS.items()}
+    assert np.array_equal(logged(given, masks=torch.tensor(MASKS)).maps["memory"], MAPS["memory"])
+    scores = {"semantic": list(torch.tensor(SCORES["semantic"]))}
+    assert np.array_equal(logged(scores, CLS).scores["semantic"], SCORES["semantic"])
+    with pytest.raises(InputError, match="category 'carpet': branch 'semantic'"):
+        logged({"semantic": torch.zeros(6, requires_grad=True)}, CLS)
+
+
+def test_maps_as_large_as_the_masks_are_scored_as_they_are():
+    maps = np.random.default_rng(2).random(MASKS.shape).astype(np.float32)
+    with start_run(**SEG, db=False) as run:
+        result = run.log_category("carpet", images=IMAGES, branches={"semantic": maps}, masks=MASKS)
+    assert run_folder.read_run(run.folder).render == Render(20, 16, "none", 0.0)
+    assert abs(value_of(result, "pixel", "semantic") - roc_auc_score(MASKS.ravel(), maps.ravel())) <= 1e-12
+
+
+def test_smaller_maps_are_rendered_at_the_size_of_the_masks_with_sigma_4():
+    with start_run(**SEG, db=False) as run:
+        result = run.log_category("carpet", images=IMAGES, branches=MAPS, masks=MASKS)
+    assert run_folder.read_run(run.folder).render == Render(20, 16, "bilinear", 4.0)
+    rendered = render(MAPS["memory"], 20, 16, gaussian_sigma=4.0)
+    assert abs(value_of(result, "pixel", "memory") - roc_auc_score(MASKS.ravel(), rendered.ravel())) <= 1e-12
+
+
+def test_the_render_settings_that_were_given_are_used():
+    with start_run(**SEG, db=False, render=Render(20, 16, "bilinear", 1.0)) as run:
+        result = run.log_category("carpet", images=IMAGES, branches=MAPS, masks=MASKS)
+    rendered = render(MAPS["memory"], 20, 16, gaussian_sigma=1.0)
+    assert abs(value_of(result, "pixel", "memory") - roc_auc_score(MASKS.ravel(), rendered.ravel())) <= 1e-12
+
+
+def test_a_branch_of_scores_and_one_of_maps_make_a_cls_run():
+    result = logged({"semantic": SCORES["semantic"], "memory": MAPS["memory"]}, CLS)
+    best = np.maximum(SCORES["semantic"], MAPS["memory"].max(axis=(1, 2)).astype(np.float64))
+    assert abs(value_of(result, "image", "max") - roc_auc_score(LABELS, best)) <= 1e-12
+
+
+def test_defect_types_and_timings_are_kept():
+    result = logged(SCORES, CLS, defect_types=["good", "crack", None, "crack", "hole", "good"], timings={"encode": 0.5})
+    assert result.defect_types == ["good", "crack", None, "crack", "hole", "good"]
+    assert result.timings == {"encode": 0.5}
+
+
+def test_maps_with_negative_scores_are_taken_without_a_harmonic_fusion():
+    result = logged({branch: maps - 0.5 for branch, maps in MAPS.items()})
+    assert {one.branch for one in result.metrics if one.level == "pixel"} == {"semantic", "memory", "max"}
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_exception_leaves_the_finished_categories_marks_the_run_failed_and_passes_on(error):
+    run = start_run(**CLS)
+
+    def work():
+        with run:
+            run.log_category("carpet", images=IMAGES, labels=LABELS, branches=SCORES)
+            raise error
+
+    with pytest.raises(error):
+        work()
+    assert run_folder.read_run(run.folder).status == "failed"
+    assert run_folder.list_categories(run.folder) == ["carpet"]
+    assert run_folder.read_category(run.folder, "carpet").images == IMAGES
+    assert open_db().query("SELECT status, category FROM runs JOIN run_categories USING (run_id)").rows == [
+        ("failed", "carpet")
+    ]
+
+
+def test_db_false_leaves_the_database_out():
+    with start_run(**CLS, db=False) as run:
+        run.log_category("carpet", images=IMAGES, labels=LABELS, branches=SCORES)
+    assert [path.name for path in Path().iterdir()] == ["runs"]
+    assert run_folder.list_categories(run.folder) == ["carpet"]
+
+
+def test_folders_and_database_go_where_the_environment_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROMPTAD_RUNS", str(tmp_path / "my runs"))
+    monkeypatch.setenv("PROMPTAD_DB", str(tmp_path / "deep" / "my.duckdb"))
+    with start_run(**CLS) as run:
+        pass
+    assert run.folder.parent == tmp_path / "my runs"
+    assert open_db().query("SELECT run_id FROM runs").rows == [(run.run_id,)]
+    assert open_db(tmp_path / "deep" / "my.duckdb").query("SELECT COUNT(*) FROM runs").rows == [(1,)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["deep", "my runs"]
+
+
+def test_arguments_count_more_than_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROMPTAD_RUNS", str(tmp_path / "not here"))
+    monkeypatch.setenv("PROMPTAD_DB", str(tmp_path / "nor here.duckdb"))
+    with start_run(**CLS, runs=tmp_path / "runs", db=tmp_path / "a.duckdb") as run:
+        pass
+    assert run.folder.parent == tmp_path / "runs"
+    assert open_db(tmp_path / "a.duckdb").query("SELECT run_id FROM runs").rows == [(run.run_id,)]
+    assert not (tmp_path / "not here").exists()
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from promptad_db.db.lock import locked
+with locked(Path(sys.argv[1]), exclusive=True):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_locked_database_keeps_the_run_folder_and_the_line_that_is_printed_finishes_the_job(
+    tmp_path, monkeypatch, caplog, cli
+):
+    database = tmp_path / "my results.duckdb"
+    monkeypatch.setenv("PROMPTAD_LOCK_TIMEOUT", "0.2")
+    holder = [sys.executable, "-c", HOLD, str(database)]
+    with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        with caplog.at_level(logging.WARNING, "promptad_db"), start_run(**CLS, runs="my runs", db=database) as run:
+            run.log_category("carpet", images=IMAGES, labels=LABELS, branches=SCORES)
+        process.stdin.close()
+    assert run_folder.read_run(run.folder).status == "finished"
+    assert run_folder.list_categories(run.folder) == ["carpet"]
+    assert "locked by another process" in caplog.text
+    assert not database.exists()
+    line = next(line.strip() for line in caplog.text.splitlines() if "promptad-db ingest" in line)
+    answer = cli(*shlex.split(line)[1:])
+    assert answer.code == 0
+    assert open_db(database).query("SELECT run_id FROM runs").rows == [(run.run_id,)]
+
+
+def test_a_database_of_somebody_else_keeps_the_run_folder_too(tmp_path, caplog):
+    (tmp_path / "promptad.duckdb").write_text("not a database")
+    with start_run(**CLS) as run:
+        run.log_category("carpet", images=IMAGES, labels=LABELS, branches=SCORES)
+    assert run_folder.list_categories(run.folder) == ["carpet"]
+    assert f"promptad-db ingest {run.folder}" in caplog.text
+
+
+def test_a_category_that_was_damaged_before_the_end_is_said_to_be_missing(caplog):
+    with start_run(**CLS) as run:
+        run.log_category("carpet", images=IMAGES, labels=LABELS, branches=SCORES)
+        run.log_category("grid", images=IMAGES, labels=LABELS, branches=SCORES)
+        (run.folder / "grid" / "images.parquet").write_bytes(b"PAR1")
+    assert open_db().query("SELECT category FROM run_categories").rows == [("carpet",)]
+    assert "grid" in caplog.text
+
+
+@pytest.mark.parametrize(("name", "value"), [("task", "det"), ("selection", "luck"), ("protocol", "two_class")])
+def test_a_task_selection_or_protocol_that_does_not_exist_is_refused_before_anything_is_made(name, value):
+    with pytest.raises(UsageError, match=rf"(?s){name} is '{value}'.*use one of"):
+        start_run(**(CLS | {name: value}))
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("experiment", ""),
+        ("method", ""),
+        ("k_shot", -1),
+        ("seed", 2**63),
+        ("config", {"a": object()}),
+        ("config", {"a": np.nan}),
+    ],
+)
+def test_a_run_that_cannot_be_described_is_refused_and_leaves_no_folder(name, value):
+    with pytest.raises(PromptadError, match=name):
+        start_run(**(CLS | {name: value}))
+    assert run_folder.find_runs(Path("runs")) == []
+    assert not Path("runs").exists() or list(Path("runs").iterdir()) == []
+
+
+NAN = np.array([0.1, np.nan, 0.2, 0.3, 0.4, 0.5])
+REFUSED = {
+    "no branches": (CLS, {"branches": {}}, "no branches"),
+    "too few scores": (CLS, {"branches": {"memory": np.zeros(5)}}, r"branch 'memory' has shape \[5\], wanted \[6\]"),
+    "two dimensions": (CLS, {"branches": {"memory": np.zeros((6, 4))}}, r"shape \[6, 4\]"),
+    "three channels": (SEG, {"branches": {"memory": np.zeros((6, 3, 5, 4))}}, r"shape \[6, 3, 5, 4\]"),
+    "empty maps": (SEG, {"branches": {"memory": np.zeros((6, 0, 0))}}, r"shape \[6, 0, 0\]"),
+    "ragged maps": (
+        SEG,
+        {"branches": {"memory": [np.zeros((2, 2))] * 5 + [np.zeros((3, 2))]}},
+        "'memory' is not an array",
+    ),
+    "ragged lists": (SEG, {"branches": {"memory": [[[1.0]], [[1.0, 2.0]]] * 3}}, "'memory' is not an array"),
+    "nan": (CLS, {"branches": {"memory": NAN}}, "branch 'memory' holds NaN"),
+    "infinity": (CLS, {"branches": {"memory": np.full(6, np.inf)}}, "branch 'memory' holds NaN, infinite"),
+    "texts": (CLS, {"branches": {"memory": ["a"] * 6}}, "branch 'memory' holds NaN, infinite or non-numeric"),
+    "a missing score": (CLS, {"branches": {"memory": [0.1, None, 0.2, 0.3, 0.4, 0.5]}}, "branch 'memory' holds"),
+    "maps beyond float32": (CLS, {"branches": {"memory": np.full((6, 2, 2), 1e300)}}, "branch 'memory'"),
+    "a branch without a name": (CLS, {"branches": {"": np.zeros(6)}}, "branch"),
+    "no images": (CLS, {"images": [], "labels": [], "branches": {"memory": []}}, "wanted"),
+    "two images of one name": (CLS, {"images": ["a"] * 6}, "two images are called 'a'"),
+    "no labels": (CLS, {"labels": None}, "a cls run needs labels"),
+    "too few labels": (CLS, {"labels": [0, 1]}, r"labels have shape \[2\], wanted \[6\]"),
+    "labels of two": (CLS, {"labels": [0, 1, 2, 0, 1, 0]}, "labels must be 0"),
+    "labels of minus one": (CLS, {"labels": [-1, 1, 1, -1, 1, 1]}, "labels must be 0"),
+    "labels that are words": (CLS, {"labels": ["good", "bad"] * 3}, "labels must be 0"),
+    "labels that are digits": (CLS, {"labels": ["0", "1"] * 3}, "labels must be 0"),
+    "labels that are missing": (CLS, {"labels": [0, 1, None, 0, 1, 0]}, "labels must be 0"),
+    "seg without maps": (SEG, {"branches": SCORES}, "a seg run needs anomaly maps"),
+    "seg without masks": (SEG, {"masks": None}, "a seg run needs masks"),
+    "too few masks": (SEG, {"masks": MASKS[:5]}, r"masks have shape \[5, 20, 16\], wanted \[6, H, W\]"),
+    "grey masks": (SEG, {"masks": MASKS * 128}, "masks must be 0"),
+    "masks without pixels": (SEG, {"masks": np.zeros((6, 0, 0))}, "masks|rendered size"),
+    "a normal image with a mask": (SEG, {"labels": [0, 0, 0, 1, 1, 0]}, r"'crack/001\.png' is labelled normal"),
+    "too few defect types": (CLS, {"defect_types": ["good"]}, "6 images, but 1 defect types"),
+    "defect types that are numbers": (CLS, {"defect_types": [0, 1, 0, 1, 1, 0]}, "defect types"),
+    "seconds that are none": (CLS, {"timings": {"encode": float("nan")}}, "encode"),
+    "seconds below zero": (CLS, {"timings": {"encode": -1.0}}, "encode"),
+    "seconds in words": (CLS, {"timings": {"encode": "soon"}}, "encode"),
+}
+
+
+@pytest.mark.parametrize(("task", "arguments", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_does_not_fit_is_refused_with_the_category_and_nothing_is_written(task, arguments, reason):
+    given = {"images": IMAGES, "branches": MAPS, "labels": LABELS, **({"masks": MASKS} if task is SEG else {})}
+    with start_run(**task, db=False) as run:
+        before = run_folder.read_run(run.folder)
+        with pytest.raises(InputError, match=f"category 'metal_nut': .*{reason}"):
+            run.log_category("metal_nut", **(given | arguments))
+        assert [path.name for path in run.folder.iterdir()] == ["run.json"]
+        assert run_folder.read_run(run.folder) == before
+
+
+def test_masks_of_another_size_than_those_of_the_first_category_are_refused():
+    with start_run(**SEG, db=False) as run:
+        run.log_category("carpet", images=IMAGES, branches=MAPS, masks=MASKS)
+        with pytest.raises(InputError, match=r"(?s)category 'grid': masks are 20 x 20, .* 20 x 16.*resize the masks"):
+            run.log_category("grid", images=IMAGES, branches=MAPS, masks=np.pad(MASKS, ((0, 0), (0, 0), (2, 2))))
+    assert run_folder.list_categories(run.folder) == ["carpet"]
+
+
+def test_a_first_category_that_was_refused_does_not_settle_the_size_of_the_next():
+    with start_run(**SEG, db=False) as run:
+        with pytest.raises(InputError, match="labelled normal"):
+            run.log_category("carpet", images=IMAGES, branches=MAPS, masks=MASKS, labels=np.zeros(6))
+        run.log_category("carpet", images=IMAGES, branches=MAPS, masks=MASKS[:, ::2, ::2])
+    assert run_folder.read_run(run.folder).render == Render(10, 8, "bilinear", 4.0)
+
+
+def test_a_category_is_logged_once():
+    with start_run(**CLS, db=False) as run:
+        run.log_category("carpet", images=IMAGES, labels=LABELS, branches=SCORES)
+        with pytest.raises(InputError, match=r"carpet.*logged already"):
+            run.log_category("carpet", images=IMAGES, labels=LABELS, branches=SCORES)
+
+
+def test_one_class_alone_is_logged_without_numbers_and_with_the_reason():
+    result = logged(SCORES, CLS, labels=np.zeros(6))
+    assert {one.value for one in result.metrics} == {None}
+    assert all(one.note for one in result.metrics)
+
+
+def test_runs_started_together_have_folders_of_their_own():
+    runs = [start_run(**CLS, db=False) for _ in range(5)]
+    assert len({run.folder for run in runs}) == 5
+    assert {run_folder.read_run(run.folder).status for run in runs} == {"running"}
