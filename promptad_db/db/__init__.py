@@ -1,7 +1,30 @@
-"""The only sqlalchemy, alembic and duckdb code: the database is an index of the run folders."""
+"""The only sqlalchemy, alembic and duckdb code: the database is an index of the run folders.
 
-from promptad_db.db.connect import database_path
-from promptad_db.db.query import Database, open_db
-from promptad_db.db.write import IndexOutcome, index_folders
+The names are lazy: a report must not wait for what only writing needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from promptad_db.db.connect import database_path
+    from promptad_db.db.query import Database, open_db
+    from promptad_db.db.write import IndexOutcome, index_folders
 
 __all__ = ["Database", "IndexOutcome", "database_path", "index_folders", "open_db"]
+
+_HOMES = {
+    "Database": "query",
+    "IndexOutcome": "write",
+    "database_path": "connect",
+    "index_folders": "write",
+    "open_db": "query",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"promptad_db.db.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'promptad_db.db' has no attribute {name!r}")

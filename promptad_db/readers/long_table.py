@@ -300,7 +300,7 @@ def _column_names(path: Path) -> list[str]:
             return list(pq.read_schema(path).names)
         if path.suffix == ".csv":
             with path.open("rb") as file:
-                head = file.readline(1 << 16)
+                head = file.read(1 << 16)
             encoding = "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
             return next(csv.reader(head.decode(encoding, errors="replace").splitlines()), [])
     return []

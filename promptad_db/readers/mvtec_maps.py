@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -31,15 +31,27 @@ if TYPE_CHECKING:
 KIND = "mvtec-maps"
 SUFFIXES = (".tiff", ".tif")
 LARGEST_MAP = 2**31
+INSTALL = "pip install 'promptad-db[images]'"
 
-Size = tuple[int, int]
+
+class _Size(NamedTuple):
+    """The size that all masks and maps of a category have, because this one has it."""
+
+    height: int
+    width: int
+    path: Path
+
+    def check(self, path: Path, shape: Sequence[int]) -> None:
+        if tuple(shape) != (self.height, self.width):
+            found = " x ".join(map(str, shape))
+            raise _MapError(path, f"it is {found}, but {self.path} is {self.height} x {self.width}")
 
 
 class _MapError(InputError):
     """A file because of which its category cannot be taken."""
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, path: Path, reason: str, hint: str = "") -> None:
+        super().__init__(reason, hint)
         self.path = path
 
 
@@ -59,11 +71,13 @@ def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Itera
         result = CategoryResult(category)
         try:
             images = test_images(category_root(data_root, run.dataset, category))
-            files = {branch: _map_files(folder / category / "test", images) for branch, folder in options.branches.items()}
+            folders = {branch: folder / category / "test" for branch, folder in options.branches.items()}
+            files = {branch: _map_files(folder, images) for branch, folder in folders.items()}
             _fill(result, images, files)
         except (InputError, OSError, MemoryError) as error:
             path = getattr(error, "path", next(iter(options.branches.values())) / category)
-            reject(path, f"{category} is left out: {error or 'it does not fit in memory'}")
+            reason = "too large for the memory" if isinstance(error, MemoryError) else error
+            reject(path, f"{category} is left out: {reason}")
             continue
         run.categories[category] = result
         run.files.update(path for maps in files.values() for path in maps)
@@ -75,14 +89,17 @@ def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Itera
 
 def _run(options: ImportOptions) -> tuple[ImportedRun, Path]:
     if options.data_root is None:
-        raise UsageError("anomaly maps need the ground truth beside them", "give --data-root, the data set in MVTec AD layout")
+        raise UsageError(
+            "anomaly maps need the ground truth beside them", "give --data-root, the data set in MVTec AD layout"
+        )
     dataset = options.dataset or options.data_root.resolve().name
     if not dataset:
         raise UsageError(f"{options.data_root}: its name does not tell the data set", "give --dataset")
     if options.k_shot is None:
         raise UsageError("anomaly maps do not tell K", "give --k-shot")
-    experiment, method = options.experiment or KIND, options.method or "unknown"
-    return ImportedRun(KIND, experiment, method, options.task or "seg", dataset, options.k_shot, options.seed), options.data_root
+    experiment, method, task = options.experiment or KIND, options.method or "unknown", options.task or "seg"
+    run = ImportedRun(KIND, experiment, method, task, dataset, options.k_shot, options.seed)
+    return run, options.data_root
 
 
 def _categories(branches: dict[str, Path], reject: Reject) -> list[str]:
@@ -119,19 +136,88 @@ def _fill(result: CategoryResult, images: list[TestImage], files: dict[str, list
     """Read the ground truth and the maps of a category, and score it."""
     if not images:
         raise InputError("it has no test images")
-    masks = {image.name: read_mask(image.mask) for image in images if image.mask is not None}
-    first = next((image for image in images if image.mask is not None), None)
-    size = _map_size(files[next(iter(files))][0]) if first is None else masks[first.name].shape
-    for image in images:
-        mask = masks.setdefault(image.name, np.zeros(size, dtype=bool))
-        if mask.shape != size:
-            assert image.mask is not None
-            raise _MapError(image.mask, f"the mask is {_text(mask.shape)}, another image of the category {_text(size)}")
+    size = _size(images, next(iter(files.values()))[0])
     result.images = [image.name for image in images]
     result.defect_types = [image.defect_type for image in images]
     result.labels = np.array([image.defect_type != GOOD for image in images], dtype=np.int8)
-    result.masks = np.stack([masks[image.name] for image in images])
+    result.masks = np.zeros((len(images), size.height, size.width), dtype=bool)
+    for row, image in enumerate(images):
+        if image.mask is not None:
+            mask = _read_mask(image.mask)
+            size.check(image.mask, mask.shape)
+            result.masks[row] = mask
     for branch, paths in files.items():
-        result.maps[branch] = np.stack([_read_map(path, size) for path in paths])
-        result.scores[branch] = result.maps[branch].max(axis=(1, 2)).astype(np.float64)
+        maps = result.maps[branch] = np.empty(result.masks.shape, dtype=np.float32)
+        for row, path in enumerate(paths):
+            maps[row] = _read_map(path, size)
+        result.scores[branch] = maps.max(axis=(1, 2)).astype(np.float64)
     result.metrics = score_category(result, _as_is(result))
+
+
+def _size(images: list[TestImage], first_map: Path) -> _Size:
+    """The size of the first mask; a category of normal images alone has the size of its first map."""
+    for image in images:
+        if image.mask is not None:
+            height, width = _read_mask(image.mask).shape
+            return _Size(height, width, image.mask)
+    height, width = _read_map(first_map, None).shape
+    return _Size(height, width, first_map)
+
+
+def _as_is(result: CategoryResult) -> Render:
+    assert result.masks is not None
+    _, height, width = result.masks.shape
+    return Render(height, width, "none", 0.0)
+
+
+def _read_mask(path: Path) -> NDArray[np.bool_]:
+    try:
+        return read_mask(path)
+    except (SyntaxError, TypeError) as error:  # Pillow's answer to some broken files
+        raise _MapError(path, f"not a readable image ({error})") from error
+
+
+def _read_map(path: Path, size: _Size | None) -> NDArray[np.float32]:
+    """A map [height, width] of finite numbers."""
+    try:
+        with _tifffile().TiffFile(path) as file, np.errstate(over="ignore"):
+            shape = _declared_shape(path, file, size)
+            pixels: NDArray[np.float32] = file.series[0].asarray().astype(np.float32)
+    except _MapError:
+        raise
+    except Exception as error:  # tifffile raises nearly anything on damaged files
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise _MapError(path, f"not a readable TIFF ({reason})", INSTALL if "imagecodecs" in reason else "") from error
+    if pixels.shape != shape:
+        raise _MapError(path, "a part of its pixels is missing")
+    if not np.isfinite(pixels).all():
+        raise _MapError(path, "the map holds NaN or infinite values")
+    return pixels
+
+
+def _declared_shape(path: Path, file: Any, size: _Size | None) -> tuple[int, ...]:
+    """The shape that a TIFF declares, checked before its pixels are read: a small file can declare a huge image."""
+    shape: tuple[int, ...] = file.series[0].shape
+    if len(file.series) > 1 or len(shape) != 2:  # noqa: PLR2004 - rows and columns
+        raise _MapError(path, f"it holds {len(file.series)} images of shape {list(shape)}, wanted one [height, width]")
+    if file.series[0].dtype.kind != "f":
+        raise _MapError(path, f"it holds {file.series[0].dtype}, an anomaly map holds floats")
+    if size is not None:
+        size.check(path, shape)
+    if file.series[0].size > LARGEST_MAP:
+        raise _MapError(path, f"it declares {shape[0]:,} x {shape[1]:,} pixels, too many to read")
+    page = file.pages[0]
+    if min((*page.dataoffsets, *page.databytecounts), default=0) < 1:
+        raise _MapError(path, "a part of its pixels is missing")
+    return shape
+
+
+@cache
+def _tifffile() -> Any:
+    try:
+        import tifffile
+    except ImportError as error:
+        raise UsageError("reading anomaly maps needs tifffile", INSTALL) from error
+    # What is wrong with a file is said in the rejection, not in a log as well.
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    return tifffile

@@ -1,4 +1,4 @@
--- The old estimate beside the truth, cell by cell, the largest error first; errors are estimate - truth.
+-- The largest errors first; an error is estimate - truth.
 SELECT
     cells.dataset, cells.category, cells.k_shot, cells.seed, cells.task,
     estimates.semantic AS semantic_estimate,

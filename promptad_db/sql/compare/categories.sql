@@ -17,4 +17,4 @@ JOIN side_b AS other
     AND other.seed IS NOT DISTINCT FROM one.seed
 WHERE one.auroc IS NOT NULL AND other.auroc IS NOT NULL
 GROUP BY one.task, one.branch, one.dataset, one.category
-ORDER BY one.task, one.branch, delta DESC, one.dataset, one.category
+ORDER BY one.task, one.branch, CAST(1e9 * AVG(other.auroc - one.auroc) AS BIGINT) DESC, one.dataset, one.category

@@ -1,4 +1,4 @@
--- Each category, averaged over K (seeds within a K first); k_shot and seed stand where there is only one.
+-- Each category, averaged over K; k_shot and seed stand where there is only one.
 SELECT
     dataset, category, k_shot, seed, task, semantic, memory, gap,
     ABS(gap) AS abs_gap,
@@ -28,4 +28,4 @@ FROM (
     WHERE means.cells > 0
     GROUP BY means.dataset, means.category, means.task
 ) AS averaged
-ORDER BY task, dataset, abs_gap DESC, category
+ORDER BY task, dataset, CAST(1e9 * ABS(gap) AS BIGINT) DESC, category

@@ -1,4 +1,4 @@
--- Each fusion rule over the cells that have both branches: what it gains over the better branch, and over memory alone.
+-- What each fusion rule gains over the better branch and over memory alone.
 WITH fused AS (
     SELECT
         cells.experiment, cells.dataset, cells.category, cells.k_shot, cells.task, measured.branch AS rule,
@@ -24,4 +24,4 @@ SELECT
     SUM(cells_above_memory) AS cells_above_memory
 FROM fused
 GROUP BY task, rule
-ORDER BY task, mean DESC, rule
+ORDER BY task, CAST(1e9 * AVG(mean) AS BIGINT) DESC, rule

@@ -1,4 +1,4 @@
--- How often each branch is the weaker one, and by how much; averages are over cells, seeds within a category first.
+-- How often each branch is the weaker one, and by how much.
 SELECT
     task, provenance, cells, left_out, semantic_weaker, memory_weaker, ties,
     semantic_mean, memory_mean, mean_gap, mean_abs_gap, median_abs_gap
