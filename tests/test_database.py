@@ -57,7 +57,9 @@ def test_the_head_that_the_code_wants_is_the_newest_migration():
 
 def test_the_stored_database_of_every_revision_upgrades_to_head(tmp_path):
     stored = sorted(STORED.glob("schema_*.duckdb.gz"))
-    assert [path.name.removesuffix(".duckdb.gz").removeprefix("schema_") for path in stored] == sorted(migrate.revisions())
+    assert [path.name.removesuffix(".duckdb.gz").removeprefix("schema_") for path in stored] == sorted(
+        migrate.revisions()
+    )
     for path in stored:
         copy = tmp_path / path.stem
         copy.write_bytes(gzip.decompress(path.read_bytes()))
@@ -81,7 +83,8 @@ def test_the_views_of_the_stored_head_are_those_of_the_code():
 
 
 @pytest.mark.parametrize(
-    ("revision", "mend"), [("0000", "promptad-db init"), ("9999", "pip install -U promptad-db"), (None, "promptad-db init")]
+    ("revision", "mend"),
+    [("0000", "promptad-db init"), ("9999", "pip install -U promptad-db"), (None, "promptad-db init")],
 )
 def test_another_revision_is_refused_with_the_next_command(cli, make_run, revision, mend):
     cli("ingest", make_run({"tile": {"semantic": 0.5}}))
@@ -147,7 +150,10 @@ def test_a_run_that_grew_is_extended(make_run):
         folder, CategoryResult("wood", metrics=[Metric("pixel", "semantic", "auroc", 0.25, "reported")])
     )
     assert index_folders([folder]).extended == [folder.name]
-    assert open_db().query("SELECT category, value FROM metrics ORDER BY category").rows == [("tile", 0.5), ("wood", 0.25)]
+    assert open_db().query("SELECT category, value FROM metrics ORDER BY category").rows == [
+        ("tile", 0.5),
+        ("wood", 0.25),
+    ]
 
 
 def test_a_broken_category_is_named_and_the_others_are_taken(cli, log_run):
@@ -205,12 +211,12 @@ def test_a_database_that_stays_locked_keeps_the_run_folders_and_says_so(cli, sha
     assert counts("promptad.duckdb")["runs"] == 12
 
 
-def test_the_lock_of_a_killed_process_needs_no_human():
+def test_the_lock_of_a_killed_process_needs_no_human(monkeypatch):
     holder = _holding(60)
-    with pytest.raises(DatabaseLockedError), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PROMPTAD_LOCK_TIMEOUT", "0.1")
-        with locked(Path("promptad.duckdb"), exclusive=False):
-            pass
+    monkeypatch.setenv("PROMPTAD_LOCK_TIMEOUT", "0.1")
+    shared = locked(Path("promptad.duckdb"), exclusive=False)
+    with pytest.raises(DatabaseLockedError):
+        shared.__enter__()
     holder.kill()
     holder.join()
     with locked(Path("promptad.duckdb"), exclusive=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -14,7 +13,11 @@ from promptad_db.errors import InputError
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
-    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path): (path.stat().st_mtime_ns, path.stat().st_size)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def test_the_second_ingest_finds_nothing_new_and_changes_no_row(cli, shared_gate, tmp_path):
@@ -62,7 +65,9 @@ def test_what_is_broken_is_named_and_everything_else_is_taken(cli, gate_copy):
     one_class.write_text(json.dumps(content))
     ragged = gate_copy / "mvtec" / "k_1" / "metadata" / "seg" / "tile_seed111_max.json"
     ragged.parent.mkdir()
-    ragged.write_text(json.dumps({"semantic_scores": [[[0.1, 0.2], [0.3]]], "memory_scores": [[[0.1, 0.2], [0.3, 0.4]]]}))
+    ragged.write_text(
+        json.dumps({"semantic_scores": [[[0.1, 0.2], [0.3]]], "memory_scores": [[[0.1, 0.2], [0.3, 0.4]]]})
+    )
     answer = cli("ingest", gate_copy)
     assert answer.code == 4
     for path in (truncated, nan, one_class, ragged):
@@ -155,7 +160,7 @@ def test_links_out_of_a_run_folder_are_not_followed(cli, log_run, tmp_path):
     folder = log_run("carpet", db=False)
     outside = tmp_path / "outside"
     shutil.move(folder / "carpet", outside)
-    os.symlink(outside, folder / "carpet")
+    (folder / "carpet").symlink_to(outside)
     answer = cli("ingest", folder)
     assert answer.code == 4
     assert "not a category folder" in answer.err

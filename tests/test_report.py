@@ -51,11 +51,23 @@ def test_the_seg_report_tells_the_true_story(cli, gate_place):
 
 def test_the_reported_cls_report_has_one_tie(cli, gate_place):
     answer = cli(
-        "report", "--task", "cls", "--provenance", "reported", "--format", "json", "--db", gate_place / "promptad.duckdb"
+        "report",
+        "--task",
+        "cls",
+        "--provenance",
+        "reported",
+        "--format",
+        "json",
+        "--db",
+        gate_place / "promptad.duckdb",
     )
     row = sections(answer)["summary"][0]
     assert (row["semantic_weaker"], row["memory_weaker"], row["ties"], row["cells"]) == (42, 38, 1, 81)
-    assert [round(100 * row[name], 2) for name in ("semantic_mean", "memory_mean", "mean_abs_gap")] == [84.85, 88.04, 7.66]
+    assert [round(100 * row[name], 2) for name in ("semantic_mean", "memory_mean", "mean_abs_gap")] == [
+        84.85,
+        88.04,
+        7.66,
+    ]
 
 
 def test_best_says_how_many_numbers_are_exact_and_how_many_reported(cli, gate_place):
@@ -119,7 +131,9 @@ def test_filters_narrow_the_selection(cli, gate_place):
 
 
 def test_one_section_as_csv_is_a_plain_file(cli, gate_place):
-    answer = cli("report", "--section", "worst", "--top", "3", "--format", "csv", "--db", gate_place / "promptad.duckdb")
+    answer = cli(
+        "report", "--section", "worst", "--top", "3", "--format", "csv", "--db", gate_place / "promptad.duckdb"
+    )
     lines = answer.out.splitlines()
     assert lines[0] == ",".join(CELL)
     assert len(lines) == 4

@@ -42,7 +42,9 @@ def test_tags_and_notes_survive_a_rebuild(cli, log_run):
     assert cli("runs", "tag", run, "--remove", "good").out.split() == ["paper"]
     assert cli("runs", "note", run, "the one of table 2").code == 0
     for _ in range(2):
-        rows = json.loads(cli("sql", "SELECT note, (SELECT tag FROM run_tags) AS tag FROM runs", "--format", "json").out)
+        rows = json.loads(
+            cli("sql", "SELECT note, (SELECT tag FROM run_tags) AS tag FROM runs", "--format", "json").out
+        )
         assert rows == [{"note": "the one of table 2", "tag": "paper"}]
         assert cli("rebuild").code == 0
     assert len(json.loads(cli("runs", "list", "--tag", "paper", "--format", "json").out)) == 1

@@ -63,19 +63,34 @@ def test_python_variables_are_not_tables(gate_place):
 
 
 def test_the_limit_says_when_it_cut(cli, gate_place):
-    cut = cli("sql", "SELECT category FROM branch_gap", "--limit", "5", "--format", "csv", "--db", gate_place / "promptad.duckdb")
+    cut = cli(
+        "sql",
+        "SELECT category FROM branch_gap",
+        "--limit",
+        "5",
+        "--format",
+        "csv",
+        "--db",
+        gate_place / "promptad.duckdb",
+    )
     assert len(cut.out.splitlines()) == 6
     assert "cut at 5 rows" in cut.err
-    whole = cli("sql", "SELECT * FROM range(5)", "--limit", "5", "--format", "csv", "--db", gate_place / "promptad.duckdb")
+    whole = cli(
+        "sql", "SELECT * FROM range(5)", "--limit", "5", "--format", "csv", "--db", gate_place / "promptad.duckdb"
+    )
     assert len(whole.out.splitlines()) == 6
     assert whole.err == ""
-    everything = cli("sql", "SELECT * FROM range(2000)", "--limit", "0", "--format", "csv", "--db", gate_place / "promptad.duckdb")
+    everything = cli(
+        "sql", "SELECT * FROM range(2000)", "--limit", "0", "--format", "csv", "--db", gate_place / "promptad.duckdb"
+    )
     assert len(everything.out.splitlines()) == 2001
 
 
 def test_null_is_null_in_json_and_a_dash_in_a_table(cli, gate_place):
     database = gate_place / "promptad.duckdb"
-    assert json.loads(cli("sql", "SELECT NULL AS nothing", "--format", "json", "--db", database).out) == [{"nothing": None}]
+    assert json.loads(cli("sql", "SELECT NULL AS nothing", "--format", "json", "--db", database).out) == [
+        {"nothing": None}
+    ]
     assert "–" in cli("sql", "SELECT NULL AS nothing", "--db", database).out  # noqa: RUF001
 
 

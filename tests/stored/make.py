@@ -21,7 +21,14 @@ masks[2:, 2:5, 2:5] = True
 with tempfile.TemporaryDirectory() as folder:
     os.chdir(folder)
     with start_run(
-        dataset="mvtec", task="seg", k_shot=1, seed=111, method="stored", tags=["stored"], runs="runs", db="stored.duckdb"
+        dataset="mvtec",
+        task="seg",
+        k_shot=1,
+        seed=111,
+        method="stored",
+        tags=["stored"],
+        runs="runs",
+        db="stored.duckdb",
     ) as run:
         for category in ("carpet", "tile"):
             run.log_category(

@@ -20,13 +20,13 @@ WITH paired AS (
 )
 SELECT
     task, branch,
-    SUM(cells) AS cells,
+    CAST(SUM(cells) AS BIGINT) AS cells,
     AVG(mean_a) AS mean_a,
     AVG(mean_b) AS mean_b,
     AVG(mean_b - mean_a) AS delta,
-    SUM(wins) AS wins,
-    SUM(cells) - SUM(wins) - SUM(losses) AS ties,
-    SUM(losses) AS losses
+    CAST(SUM(wins) AS BIGINT) AS wins,
+    CAST(SUM(cells) - SUM(wins) - SUM(losses) AS BIGINT) AS ties,
+    CAST(SUM(losses) AS BIGINT) AS losses
 FROM paired
 GROUP BY task, branch
 ORDER BY task, branch

@@ -17,11 +17,11 @@ WITH fused AS (
 )
 SELECT
     task, rule,
-    SUM(cells) AS cells,
+    CAST(SUM(cells) AS BIGINT) AS cells,
     AVG(mean) AS mean,
     AVG(gain_over_better_branch) AS gain_over_better_branch,
     AVG(gain_over_memory) AS gain_over_memory,
-    SUM(cells_above_memory) AS cells_above_memory
+    CAST(SUM(cells_above_memory) AS BIGINT) AS cells_above_memory
 FROM fused
 GROUP BY task, rule
 ORDER BY task, CAST(1e9 * AVG(mean) AS BIGINT) DESC, rule

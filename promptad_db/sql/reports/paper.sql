@@ -32,7 +32,7 @@ category_averages AS (
     GROUP BY task, experiment, method, variant, branch, dataset, k_shot, category
 ),
 means AS (
-    SELECT task, experiment, method, variant, branch, dataset, k_shot, SUM(cells) AS cells, AVG(auroc) AS mean
+    SELECT task, experiment, method, variant, branch, dataset, k_shot, CAST(SUM(cells) AS BIGINT) AS cells, AVG(auroc) AS mean
     FROM category_averages
     GROUP BY task, experiment, method, variant, branch, dataset, k_shot
 )
