@@ -242,7 +242,7 @@ def _check_metric(path: Path, metric: Metric) -> None:
 
 def _check_exact_metrics(path: Path, result: CategoryResult) -> None:
     for metric in result.metrics:
-        if metric.provenance != "exact":
+        if metric.provenance != "exact" or metric.value is None:
             continue
         stored = result.scores if metric.level == "image" else result.maps
         fused = metric.level == "pixel" and all(branch in result.maps for branch in FUSED_FROM)

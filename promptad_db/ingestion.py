@@ -85,6 +85,7 @@ def ingest(
             f"nothing to ingest in {', '.join(map(str, paths)) or 'the branches given'}",
             f"looked for run folders (run.json) and result files ({', '.join(SUFFIXES)}); see promptad-db ingest --help",
         )
+    folders = list({folder.resolve(): None for folder in folders})
     _index(folders, db, outcome, replace=replace, progress=progress)
     return outcome
 
@@ -149,6 +150,9 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _classify(path: Path, found: _Found, outcome: IngestOutcome, *, named: bool) -> None:
+    if not _is_text(path):
+        outcome.rejected.append((path, "its path is not UTF-8; rename it"))
+        return
     if path.is_dir():
         found.run_folders.append(path)
         return
@@ -163,8 +167,16 @@ def _classify(path: Path, found: _Found, outcome: IngestOutcome, *, named: bool)
         outcome.skipped.append(path)
 
 
+def _is_text(path: Path) -> bool:
+    try:
+        str(path.resolve()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _unreadable(path: Path) -> str | None:
-    """Why a JSON file cannot be read at all, None when it can and is merely about something else."""
+    """Why a file cannot be read at all, None when it can and is merely about something else."""
     from promptad_db.files import read_json
 
     try:
@@ -172,6 +184,11 @@ def _unreadable(path: Path) -> str | None:
             return "empty file"
         if path.suffix == ".json":
             read_json(path)
+        elif path.suffix == ".csv":
+            with path.open(encoding="utf-8") as file:
+                file.read(1 << 16)
+    except UnicodeDecodeError:
+        return "not UTF-8 text"
     except (InputError, OSError) as error:
         return str(error).removeprefix(f"{path}: ")
     return None
@@ -220,8 +237,20 @@ def _store(run: ImportedRun, root: Path, outcome: IngestOutcome, *, replace: boo
             outcome.rejected.append((min(run.files), str(error)))
     outcome.cells += len(run.categories)
     if existing and changed:
-        run_folder.update_run(folder, source=source, render=run.render, finished_at=run_folder.now())
+        stored_info = run_folder.read_run(folder)
+        run_folder.update_run(
+            folder,
+            source=_merged_source(stored_info.source, source),
+            render=stored_info.render or run.render,
+            finished_at=run_folder.now(),
+        )
     return folder
+
+
+def _merged_source(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """What a run came from, with the files of both imports, each at its newest hash."""
+    files = {file["path"]: file for file in [*known.get("files", []), *new["files"]]}
+    return {**new, "files": [files[path] for path in sorted(files)]}
 
 
 def _source_file(path: Path) -> dict[str, str]:

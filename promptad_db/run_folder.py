@@ -47,6 +47,7 @@ def new_run_id(created_at: str, *, dataset: str, k_shot: int, seed: int | None, 
 def create_run(root: Path, info: RunInfo) -> Path:
     """Make the folder of a new run, with its run.json; an existing one of this id is an InputError."""
     folder = root / _checked_run_id(info.run_id, root)
+    _check_run(info, folder / RUN_FILE)
     try:
         folder.mkdir(parents=True)
     except FileExistsError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from promptad_db.errors import InputError
 from promptad_db.fusion import fuse_scores
@@ -10,7 +10,7 @@ from promptad_db.metrics import OneClassError, pixel_metrics, ranking_metrics, r
 from promptad_db.records import CategoryResult, Level, Metric, Render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_FUSIONS = ("max", "harmonic")
 IMAGE_METRICS = ("auroc", "ap", "f1_max")
 PIXEL_METRICS = (*IMAGE_METRICS, "aupro")
+FUSED_NOTE = "fused from the stored semantic and memory scores"
 
 
 def score_category(
@@ -28,19 +29,26 @@ def score_category(
     Image level: the image scores of each branch against ``result.labels``. Pixel level: each branch's maps, rendered as
     ``settings`` says, against ``result.masks``. Where both branches are there, the ``fusions`` that were not logged as
     branches of their own are computed on the unrendered grid and scored too; their image scores join
-    ``result.scores``. An undefined number (one class only) is a Metric without a value, with the reason as its note.
+    ``result.scores``. An undefined number (one class only, a fusion of negative scores) is a Metric without a value,
+    with the reason as its note.
     """
-    notes = _add_fused_scores(result, fusions)
+    rules = [rule for rule in fusions if rule not in result.scores and rule not in result.maps]
+    scores: list[tuple[str, NDArray[Any] | str]] = [*result.scores.items(), *_fused(result.scores, rules)]
+    maps: list[tuple[str, NDArray[Any] | str]] = [*result.maps.items(), *_fused(result.maps, rules)]
+    result.scores |= {branch: values for branch, values in scores if not isinstance(values, str)}
     metrics: list[Metric] = []
     if result.labels is not None:
         labels = result.labels.astype(bool)
-        for branch, scores in result.scores.items():
-            metrics += _measure("image", branch, IMAGE_METRICS, labels, notes.get(branch), _ranked(scores, labels))
+        for branch, values in scores:
+            note = FUSED_NOTE if branch in rules else None
+            metrics += _measure("image", branch, values, labels, note, lambda array: ranking_metrics(array, labels))
     if result.masks is not None and settings is not None:
         masks = result.masks
-        for branch, maps in _with_fused_maps(result, notes):
-            measure = _rendered(maps, masks, settings)
-            metrics += _measure("pixel", branch, PIXEL_METRICS, masks, notes.get(branch), measure)
+        for branch, grids in maps:
+            note = FUSED_NOTE if branch in rules else None
+            metrics += _measure(
+                "pixel", branch, grids, masks, note, lambda array: pixel_metrics(render_maps(array, settings), masks)
+            )
     return metrics
 
 
@@ -57,56 +65,35 @@ def render_maps(maps: NDArray[np.float32], settings: Render) -> NDArray[np.float
     return render(maps, *size, gaussian_sigma=settings.gaussian_sigma)
 
 
-def _ranked(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> Callable[[], dict[str, float]]:
-    return lambda: ranking_metrics(scores, labels)
-
-
-def _rendered(maps: NDArray[np.float32], masks: NDArray[np.bool_], settings: Render) -> Callable[[], dict[str, float]]:
-    return lambda: pixel_metrics(render_maps(maps, settings), masks)
-
-
-def _add_fused_scores(result: CategoryResult, fusions: Sequence[str]) -> dict[str, str]:
-    """Fuse the image scores of both branches; return a note for each branch that was made here."""
-    notes: dict[str, str] = {}
-    semantic, memory = result.scores.get("semantic"), result.scores.get("memory")
-    if semantic is None or memory is None:
-        return notes
-    for rule in fusions:
-        if rule in result.scores or rule in result.maps:
-            continue
-        try:
-            result.scores[rule] = fuse_scores(rule, semantic, memory)
-            notes[rule] = "fused from the stored semantic and memory scores"
-        except InputError as error:
-            if rule not in DEFAULT_FUSIONS:
-                raise
-            notes[rule] = f"not fused: {error}"
-    return notes
-
-
-def _with_fused_maps(result: CategoryResult, notes: dict[str, str]) -> list[tuple[str, NDArray[np.float32]]]:
-    branches = list(result.maps.items())
-    semantic, memory = result.maps.get("semantic"), result.maps.get("memory")
+def _fused(branches: Mapping[str, NDArray[Any]], rules: Sequence[str]) -> Iterator[tuple[str, NDArray[Any] | str]]:
+    """The fusions of both branches, each an array or the reason why there is none."""
+    semantic, memory = branches.get("semantic"), branches.get("memory")
     if semantic is None or memory is None or semantic.shape != memory.shape:
-        return branches
-    for rule in notes:
-        if rule in result.scores:
-            branches.append((rule, fuse_scores(rule, semantic, memory)))
-    return branches
+        return
+    for rule in rules:
+        try:
+            yield rule, fuse_scores(rule, semantic, memory)
+        except InputError as error:
+            yield rule, f"not fused: {error}"
 
 
 def _measure(
     level: Level,
     branch: str,
-    names: Sequence[str],
+    values: NDArray[Any] | str,
     truth: NDArray[np.bool_],
     note: str | None,
-    compute: Callable[[], dict[str, float]],
+    compute: Callable[[NDArray[Any]], dict[str, float]],
 ) -> list[Metric]:
     n_pos = int(truth.sum())
-    counts = {"n_pos": n_pos, "n_neg": int(truth.size) - n_pos}
-    try:
-        values: dict[str, float | None] = dict(compute())
-    except OneClassError as error:
-        values, note = dict.fromkeys(names), str(error)
-    return [Metric(level, branch, name, values[name], "exact", note=note, **counts) for name in names]
+    n_neg = int(truth.size) - n_pos
+    names = IMAGE_METRICS if level == "image" else PIXEL_METRICS
+    measured: dict[str, float | None] = dict.fromkeys(names)
+    if isinstance(values, str):
+        note = values
+    else:
+        try:
+            measured |= compute(values)
+        except OneClassError as error:
+            note = str(error)
+    return [Metric(level, branch, name, measured[name], "exact", n_pos=n_pos, n_neg=n_neg, note=note) for name in names]

@@ -88,7 +88,6 @@ def start_run(
         note=note,
     )
     folder = run_folder.create_run(run_folder.default_root(runs), info)
-    run_folder.read_run(folder)
     return ActiveRun(folder, info, tuple(fusions), db=db)
 
 

@@ -297,3 +297,17 @@ def test_branch_stats_are_those_of_the_stored_scores(log_run):
     assert rows[0]["n"] == 6 * 6 * 6
     assert rows[0]["mean"] == pytest.approx(float(result.maps["memory"].astype("float64").mean()))
     assert rows[0]["max"] == float(result.maps["memory"].max())
+
+
+def test_a_category_that_broke_later_keeps_its_rows_when_the_run_grows(log_run, make_run):
+    from promptad_db.records import CategoryResult, Metric
+
+    folder = log_run("carpet", "tile")
+    (folder / "tile" / "maps.parquet").write_bytes(b"broken")
+    run_folder.write_category(
+        folder, CategoryResult("wood", metrics=[Metric("pixel", "semantic", "auroc", 0.25, "reported")])
+    )
+    outcome = index_folders([folder])
+    assert outcome.extended == [folder.name]
+    assert len(outcome.rejected) == 1
+    assert open_db().query("SELECT DISTINCT category FROM metrics ORDER BY 1").rows == [("carpet",), ("tile",), ("wood",)]

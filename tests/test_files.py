@@ -77,7 +77,10 @@ def test_what_is_written_is_read_back(tmp_path_factory, content):
     assert files.read_json(path) == content
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), object(), "\ud800", {1: {2, 3}}], ids=repr)
+UNWRITABLE = {"nan": float("nan"), "infinity": float("inf"), "object": object(), "half": "\ud800", "set": {1: {2, 3}}}
+
+
+@pytest.mark.parametrize("bad", UNWRITABLE.values(), ids=UNWRITABLE)
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, bad):
     path = tmp_path / "run.json"
     files.write_json(path, {"whole": True})

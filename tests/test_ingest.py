@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -164,3 +165,26 @@ def test_links_out_of_a_run_folder_are_not_followed(cli, log_run, tmp_path):
     answer = cli("ingest", folder)
     assert answer.code == 4
     assert "not a category folder" in answer.err
+
+
+def test_ingesting_the_folder_that_holds_runs_twice_finds_nothing_new(cli, shared_gate, tmp_path):
+    shutil.copy(shared_gate / "full_results.csv", tmp_path / "full_results.csv")
+    for text in ("12 new runs", "nothing new"):
+        answer = cli("ingest", ".", "--seed", "111")
+        assert answer.code == 0, answer.err
+        assert text in answer.err
+
+
+def test_a_path_that_is_not_utf8_is_rejected_in_words(cli, shared_gate, tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    shutil.copy(shared_gate / "full_results.csv", folder / "full_results.csv")
+    answer = cli("ingest", tmp_path)
+    assert answer.code == 4
+    assert "not UTF-8" in answer.err
+    assert "caf\\udce9" in answer.err
+
+
+def test_a_csv_that_is_no_text_is_rejected(cli, tmp_path):
+    (tmp_path / "noise.csv").write_bytes(bytes(range(256)))
+    assert "not UTF-8 text" in cli("ingest", tmp_path).err

@@ -416,18 +416,18 @@ def test_a_table_that_is_no_text_is_named(root):
 
 
 def test_a_changed_number_is_refused_and_taken_with_replace(root):
-    path = results(root, "carpet")
+    path = results(root, "wood")
     taken(root)
-    results(root, "carpet", aurocs=AUROCS | {"max": 95.0})
+    results(root, "wood", aurocs=AUROCS | {"max": 95.0})
     outcome = taken(root)
     assert outcome.added == outcome.extended == []
     assert [rejected for rejected, _ in outcome.rejected] == [path]
-    assert "carpet differs from what was ingested before; --replace" in outcome.rejected[0][1]
-    assert values("reported")["max"] == pytest.approx(0.905)
+    assert "wood differs from what was ingested before; --replace" in outcome.rejected[0][1]
+    assert values("reported", "wood")["max"] == pytest.approx(0.905)
     outcome = taken(root, replace=True)
     assert outcome.rejected == []
     assert len(outcome.extended) == 1
-    assert values("reported")["max"] == pytest.approx(0.95)
+    assert values("reported", "wood")["max"] == pytest.approx(0.95)
     assert values("reported", "grid")["max"] == pytest.approx(0.905)
     assert query("SELECT COUNT(*) FROM runs") == [(1,)]
 

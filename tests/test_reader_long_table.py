@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -334,28 +335,29 @@ def test_a_byte_order_mark_and_old_mac_line_ends_are_read():
         assert aurocs(only_run("other.csv"))["semantic"] == 5 / 6
 
 
-def test_a_table_goes_through_run_folders_into_the_database_once(tmp_path):
-    write(rows() + rows("cable", label=""), "scores.csv")
-    write(rows("cable", branches={"semantic": ["bad"] * 5}, k_shot=2), "more.csv")
-    first, second = ingest(tmp_path, db="p.duckdb", runs="r"), ingest(tmp_path, db="p.duckdb", runs="r")
+def test_a_table_goes_through_run_folders_into_the_database_once():
+    Path("tables").mkdir()
+    write(rows() + rows("cable", label=""), "tables/scores.csv")
+    write(rows("cable", branches={"semantic": ["bad"] * 5}, k_shot=2), "tables/more.csv")
+    first, second = (ingest("tables", db="p.duckdb", runs="runs") for _ in range(2))
     assert (len(first.added), first.cells, len(first.rejected)) == (1, 2, 1)
     assert second.rejected == first.rejected
     assert (len(second.unchanged), second.added) == (1, [])
 
 
-def test_a_million_rows_take_seconds():
-    count, per_category = 1_000_000, 100
+def test_many_rows_take_seconds():
+    count, per_category = 200_000, 100
     index = np.arange(count)
     image = index // 2 % per_category
     cell = index // (2 * per_category)
     scores = np.random.default_rng(0).random(count)
     table = pa.table(
         {
-            "dataset": pa.array(["mvtec"] * count).dictionary_encode(),
-            "category": pa.array(np.char.add("category ", (cell % 27).astype(str)).tolist()).dictionary_encode(),
+            "dataset": ["mvtec"] * count,
+            "category": np.char.add("category ", (cell % 27).astype(str)),
             "k_shot": cell // 27 % 3,
             "seed": cell // 81,
-            "task": pa.array(["cls"] * count).dictionary_encode(),
+            "task": ["cls"] * count,
             "branch": pa.array(["semantic", "memory"]).take(pa.array(index % 2)),
             "image": image,
             "label": image >= 60,
@@ -365,11 +367,18 @@ def test_a_million_rows_take_seconds():
     pq.write_table(table, "big.parquet")
     start = time.perf_counter()
     runs, rejected = read("big.parquet")
-    assert time.perf_counter() - start < 30
+    assert time.perf_counter() - start < 20
     assert rejected == []
-    assert sum(len(run.categories) for run in runs) == 5000
+    assert sum(len(run.categories) for run in runs) == 1000
     [run] = [run for run in runs if (run.k_shot, run.seed) == (1, 2)]
     mine = (cell == 2 * 81 + 27 + 5) & (index % 2 == 1)
     assert aurocs(run, "category 5")["memory"] == pytest.approx(
         roc_auc_score(image[mine] >= 60, scores[mine]), abs=1e-12
     )
+    # A CSV of several of Arrow's blocks tells the same as the Parquet file.
+    pacsv.write_csv(table.slice(0, 60_000), "big.csv")
+    assert Path("big.csv").stat().st_size > 3 << 20
+    for part in read("big.csv", experiment="big")[0]:
+        [whole] = [run for run in runs if (run.k_shot, run.seed) == (part.k_shot, part.seed)]
+        for category, result in part.categories.items():
+            np.testing.assert_array_equal(result.scores["memory"], whole.categories[category].scores["memory"])

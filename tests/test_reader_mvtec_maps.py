@@ -1,6 +1,5 @@
 """Anomaly maps in the MVTec layout: scored as they are, and a category with any map amiss is left out by name."""
 
-import logging
 import struct
 from pathlib import Path
 
@@ -59,8 +58,8 @@ def maps(*categories, size=(12, 16), branches=BRANCHES, dtype="float32", images=
 
 
 def options(branches=BRANCHES, **given):
-    defaults = {"data_root": Path("mvtec"), "k_shot": 1, "branches": {branch: Path(branch) for branch in branches}}
-    return ImportOptions(**(defaults | given))
+    folders = {branch: Path(branch) for branch in branches}
+    return ImportOptions(branches=folders, **({"data_root": Path("mvtec"), "k_shot": 1} | given))
 
 
 def read(**given):
@@ -145,11 +144,10 @@ def test_a_missing_option_is_wrong_usage_that_names_the_flag():
         ({"data_root": None}, "--data-root"),
         ({"k_shot": None}, "--k-shot"),
         ({"data_root": Path("/")}, "--dataset"),
-        ({"branches": {"memory": Path("nowhere")}}, "--branch"),
+        ({"branches": ["nowhere"]}, "--branch"),
     ):
         with pytest.raises(UsageError, match=flag):
-            list(mvtec_maps.read([], options(**({"branches": BRANCHES} | given)) if "branches" not in given
-                                 else ImportOptions(data_root=Path("mvtec"), k_shot=1, **given), print))  # fmt: skip
+            read(**given)
 
 
 def test_without_tifffile_the_message_says_what_to_install(monkeypatch):
@@ -278,7 +276,7 @@ def test_values_that_are_not_finite_in_single_precision_cost_the_category(bad):
         (np.zeros((12, 16), np.uint8), "it holds uint8, an anomaly map holds floats"),
         (np.zeros((12, 16), np.complex64), "it holds complex64"),
         (np.zeros((2, 12, 16), np.float32), "shape [2, 12, 16], wanted one [height, width]"),
-        (np.zeros((12, 16, 3), np.float32), "wanted one [height, width]"),
+        (np.zeros((1, 12, 16), np.float32), "shape [1, 12, 16], wanted one [height, width]"),
     ],
 )
 def test_images_that_are_no_anomaly_maps_cost_the_category(pixels, reason):
@@ -335,13 +333,13 @@ def test_a_tiff_cut_anywhere_costs_the_category():
         assert only_rejection()[0] == str(path)
 
 
-def test_no_damage_to_a_map_or_mask_is_a_traceback_or_noise(caplog, capfd):
+def test_no_damage_to_a_map_or_mask_is_a_traceback_or_noise(capfd):
     data_set()
     maps(branches=["memory"])
     random = np.random.default_rng(0)
     for path in (map_path("memory", image="hole/000"), Path("mvtec/bottle/ground_truth/hole/000_mask.png")):
         whole = path.read_bytes()
-        for _ in range(150):
+        for _ in range(60):
             raw = bytearray(whole)
             for place in random.integers(0, len(raw), 3):
                 raw[place] = random.integers(256)
@@ -352,13 +350,16 @@ def test_no_damage_to_a_map_or_mask_is_a_traceback_or_noise(caplog, capfd):
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize("chunk", [b"\xfaEND", b"IEN\xa4"])
-def test_a_broken_mask_costs_the_category_and_is_named(chunk):
+def test_a_broken_mask_costs_the_category_and_is_named():
     data_set()
     maps()
     mask = Path("mvtec/bottle/ground_truth/hole/000_mask.png")
-    mask.write_bytes(mask.read_bytes().replace(b"IEND", chunk))
-    assert only_rejection()[0] in (str(mask), "semantic/bottle")
+    raw = mask.read_bytes()
+    length = raw.index(b"IDAT") - 4
+    mask.write_bytes(raw[:length] + struct.pack(">I", 12) + raw[length + 4 :])
+    path, reason = only_rejection()
+    assert path == str(mask)
+    assert "not a readable image" in reason
 
 
 def test_an_image_without_a_mask_costs_the_category():

@@ -167,25 +167,27 @@ def test_a_field_that_cannot_be_meant_is_named(tmp_path, name, value):
         run_folder.read_run(rewritten(folder, **{name: value}))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("model", {"name": 5}),
-        ("model", {"name": ["ViT"], "pretrained": {"a": 1}, "weights_sha256": True}),
-        ("model", {"name": "\ud800"}),
-        ("source", {"kind": 5}),
-        ("source", {"kind": {}}),
-        ("note", "zero \x00 byte"),
-        ("seed", -(2**62)),
-    ],
-    ids=repr,
-)
-def test_strange_details_of_a_run_are_taken_or_refused_but_never_break_the_index(tmp_path, name, value):
-    whole = run_folder.create_run(tmp_path, replace(INFO, run_id="whole"))
-    strange = run_folder.create_run(tmp_path, INFO)
-    outcome = index_folders([whole, rewritten(strange, **{name: value})], tmp_path / "p.duckdb")
-    assert "whole" in outcome.added
-    assert len(outcome.added) + len(outcome.rejected) == 2
+STRANGE = [
+    {"model": {"name": 5}},
+    {"model": {"name": ["ViT"], "pretrained": {"a": 1}, "weights_sha256": True}},
+    {"model": {"name": "\ud800"}},
+    {"source": {"kind": 5}},
+    {"source": {"kind": {}}},
+    {"config": {"half": "\ud800"}},
+    {"note": "zero \x00 byte"},
+    {"seed": -(2**62)},
+]
+
+
+def test_strange_details_of_a_run_are_taken_or_refused_but_never_break_the_index(tmp_path):
+    folders = [
+        run_folder.create_run(tmp_path, replace(INFO, run_id=f"run{index}")) for index in range(len(STRANGE) + 1)
+    ]
+    for folder, changes in zip(folders[1:], STRANGE, strict=True):
+        rewritten(folder, **changes)
+    outcome = index_folders(folders, tmp_path / "p.duckdb")
+    assert "run0" in outcome.added
+    assert len(outcome.added) + len(outcome.rejected) == len(folders)
 
 
 def test_find_runs_lists_run_folders_by_id_and_skips_hidden_ones_and_strangers(tmp_path):
@@ -220,14 +222,13 @@ def test_a_category_of_any_name_stays_in_its_run_and_is_read_back(tmp_path, cate
     assert names_in(tmp_path / "runs") == [folder.name]
 
 
-@pytest.mark.parametrize("name", [b"\xff", b"%FF", b"%20", b"%61", b"%2e%2e"])
-def test_a_folder_that_no_category_makes_does_not_keep_out_the_others(tmp_path, name):
+def test_folders_that_no_category_makes_do_not_keep_out_the_categories(tmp_path):
     folder = run_folder.create_run(tmp_path, INFO)
     run_folder.write_category(folder, reported("carpet"))
-    os.mkdir(os.fsencode(folder) + b"/" + name)  # noqa: PTH102 - a name that is no text
-    outcome = index_folders([folder], tmp_path / "p.duckdb")
-    assert outcome.added == [INFO.run_id]
+    for name in (b"\xff", b"%FF", b"%20", b"%61", b"%2e%2e"):
+        os.mkdir(os.fsencode(folder) + b"/" + name)  # noqa: PTH102 - a name that is no text
     assert "carpet" in run_folder.list_categories(folder)
+    assert index_folders([folder], tmp_path / "p.duckdb").added == [INFO.run_id]
 
 
 def test_a_category_is_logged_once_unless_it_is_replaced(tmp_path):

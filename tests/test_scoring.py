@@ -155,19 +155,26 @@ def test_interpolation_none_refuses_maps_of_another_size():
         score_category(pixel_result(), Render(30, 24, "none", 0.0))
 
 
-def test_negative_image_scores_skip_the_harmonic_fusion_and_nothing_else():
+def test_negative_image_scores_have_no_harmonic_fusion_but_a_reason_and_lose_nothing_else():
     result = image_result()
     result.scores["semantic"] -= 0.5
     metrics = score_category(result, None)
-    assert set(numbers(metrics, "image")) == {"semantic", "memory", "max"}
+    found = numbers(metrics, "image")
+    assert {branch for branch, value in found.items() if value is None} == {"harmonic"}
+    assert set(found) == {"semantic", "memory", "max", "harmonic"}
     assert set(result.scores) == {"semantic", "memory", "max"}
+    assert all("negative" in one.note for one in metrics if one.branch == "harmonic")
 
 
-def test_maps_with_a_negative_score_somewhere_skip_the_harmonic_fusion_and_nothing_else():
+def test_maps_with_a_negative_score_somewhere_have_no_harmonic_fusion_but_a_reason_and_lose_nothing_else():
     result = pixel_result()
     result.maps["semantic"][0, 0, 0] = -0.1
     assert result.scores["semantic"].min() > 0
-    assert set(numbers(score_category(result, SETTINGS), "pixel")) == {"semantic", "memory", "max"}
+    metrics = score_category(result, SETTINGS)
+    found = numbers(metrics, "pixel")
+    assert {branch for branch, value in found.items() if value is None} == {"harmonic"}
+    assert set(found) == {"semantic", "memory", "max", "harmonic"}
+    assert all("negative" in one.note for one in metrics if (one.branch, one.level) == ("harmonic", "pixel"))
 
 
 def test_maps_of_two_grids_are_scored_each_but_not_fused():

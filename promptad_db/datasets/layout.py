@@ -71,7 +71,7 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.boo
                 grey = grey.resize((size[1], size[0]), image_module.Resampling.NEAREST)
             mask: NDArray[np.bool_] = np.asarray(grey) > 0
             return mask
-    except (OSError, ValueError, image_module.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, TypeError, image_module.DecompressionBombError) as error:
         raise InputError(f"{path}: not a readable image ({error})") from error
 
 

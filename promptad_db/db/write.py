@@ -182,8 +182,10 @@ def _write_batch(connection: sa.Connection, batch: list[_ReadRun], outcome: Inde
             _replace_run_row(connection, run)
             continue
         writing.append(run)
+    for run in writing:
+        if run.info.run_id in folders:
+            _delete_before_writing(connection, run)
     if writing:
-        delete_rows(connection, [run.info.run_id for run in writing])
         _insert_runs(connection, writing)
 
 
@@ -248,6 +250,16 @@ def _insert_categories(connection: sa.Connection, found: set[tuple[str, str]]) -
         tables.categories,
         _columns([{"dataset": name, "category": category, "kind": kind_of(name, category)} for name, category in new]),
     )
+
+
+def _delete_before_writing(connection: sa.Connection, run: _ReadRun) -> None:
+    """Make room for a run; categories that could not be read this time keep the rows that they have."""
+    run_id = run.info.run_id
+    for table in (tables.runs, tables.run_tags):
+        connection.execute(table.delete().where(table.c.run_id == run_id))
+    for table in tables.CATEGORY_TABLES:
+        written = table.c.category.in_(list(run.fingerprints))
+        connection.execute(table.delete().where(table.c.run_id == run_id, written))
 
 
 def delete_rows(connection: sa.Connection, run_ids: list[str]) -> None:

@@ -173,8 +173,8 @@ def _as_is(result: CategoryResult) -> Render:
 def _read_mask(path: Path) -> NDArray[np.bool_]:
     try:
         return read_mask(path)
-    except (SyntaxError, TypeError) as error:  # Pillow's answer to some broken files
-        raise _MapError(path, f"not a readable image ({error})") from error
+    except InputError as error:
+        raise _MapError(path, str(error).removeprefix(f"{path}: ")) from error
 
 
 def _read_map(path: Path, size: _Size | None) -> NDArray[np.float32]:
