@@ -18,14 +18,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-LARGEST_CATEGORY = 1 << 34
+LARGEST_CATEGORY = 1 << 31
+_COUNTS = ("n_pos", "n_neg")
+_MOST = 1 << 62
+_METRIC_FIELDS = {field.name for field in fields(Metric)}
 FUSED_FROM = ("semantic", "memory")
 
 _COLUMNS = {
-    "images.parquet": ("image", "defect_type", "label", "branch", "score"),
-    "maps.parquet": ("image", "branch", "height", "width", "scores"),
-    "masks.parquet": ("image", "height", "width", "run_lengths"),
-}
+    "images.parquet": {
+        "image": "string", "defect_type": "string", "label": "integer", "branch": "string", "score": "floating",
+    },
+    "maps.parquet": {
+        "image": "string", "branch": "string", "height": "integer", "width": "integer", "scores": "list of float",
+    },
+    "masks.parquet": {"image": "string", "height": "integer", "width": "integer", "run_lengths": "list of int64"},
+}  # fmt: skip
+_MAY_BE_NULL = ("defect_type", "label")
 
 
 def write_category_files(folder: Path, result: CategoryResult) -> None:
@@ -46,13 +54,14 @@ def read_category_files(folder: Path, category: str) -> CategoryResult:
     """Read all files of a category and check that they belong together."""
     result = CategoryResult(category)
     result.metrics = _read_metrics(folder / "metrics.json")
-    if (folder / "images.parquet").exists():
+    names = {path.name for path in folder.iterdir()}
+    if "images.parquet" in names:
         _read_images(folder / "images.parquet", result)
-    if (folder / "maps.parquet").exists():
+    if "maps.parquet" in names:
         _read_maps(folder / "maps.parquet", result)
-    if (folder / "masks.parquet").exists():
+    if "masks.parquet" in names:
         _read_masks(folder / "masks.parquet", result)
-    if (folder / "timings.json").exists():
+    if "timings.json" in names:
         result.timings = _read_timings(folder / "timings.json")
     try:
         _check_result(result)
@@ -72,7 +81,10 @@ def encode_mask(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def decode_mask(run_lengths: NDArray[np.int64], height: int, width: int) -> NDArray[np.bool_]:
     """The mask [height, width] of run lengths; a ValueError when they do not fill it."""
-    if height < 1 or width < 1 or (run_lengths < 0).any() or int(run_lengths.sum()) != height * width:
+    if height < 1 or width < 1 or (run_lengths < 0).any():
+        raise ValueError(f"run lengths do not fill {height} x {width} pixels")
+    # A run longer than the mask is refused before the sum, which could overflow to the right number.
+    if (run_lengths > height * width).any() or int(run_lengths.sum()) != height * width:
         raise ValueError(f"run lengths do not fill {height} x {width} pixels")
     values = np.arange(run_lengths.size) % 2 == 1
     return np.repeat(values, run_lengths).reshape(height, width)
@@ -88,7 +100,7 @@ def _image_rows(result: CategoryResult) -> pa.Table:
             "image": pa.array(result.images * branches, pa.string()),
             "defect_type": pa.array((result.defect_types or [None] * count) * branches, pa.string()),
             "label": pa.array(labels * branches, pa.int8()),
-            "branch": pa.array(np.repeat(list(result.scores), count), pa.string()),
+            "branch": pa.array([branch for branch in result.scores for _ in range(count)], pa.string()),
             "score": pa.array(np.concatenate(list(result.scores.values())), pa.float64()),
         }
     )
@@ -133,11 +145,12 @@ def _mask_rows(result: CategoryResult) -> pa.Table:
 
 
 def _read_images(path: Path, result: CategoryResult) -> None:
+    import pyarrow.compute as pc
+
     table = _read_parquet(path)
     by_branch: dict[str, tuple[list[str], list[Any], list[Any], NDArray[np.float64]]] = {}
-    branches = np.array(table["branch"].to_pylist(), dtype=object)
-    for branch in dict.fromkeys(branches):
-        rows = table.filter(branches == branch)
+    for branch in dict.fromkeys(table["branch"].to_pylist()):
+        rows = table.filter(pc.equal(table["branch"], branch))
         scores = _finite(path, rows["score"].to_numpy().astype(np.float64))
         by_branch[branch] = (
             rows["image"].to_pylist(),
@@ -158,14 +171,17 @@ def _read_images(path: Path, result: CategoryResult) -> None:
     if any(unknown) and not all(unknown):
         raise InputError(f"{path}: some images have no label")
     if not any(unknown):
+        if not set(first[1]) <= {0, 1}:
+            raise InputError(f"{path}: labels must be 0 (normal) or 1 (anomalous)")
         result.labels = np.array(first[1], dtype=np.int8)
 
 
 def _read_maps(path: Path, result: CategoryResult) -> None:
+    import pyarrow.compute as pc
+
     table = _read_parquet(path)
-    branches = np.array(table["branch"].to_pylist(), dtype=object)
-    for branch in dict.fromkeys(branches):
-        rows = table.filter(branches == branch).combine_chunks()
+    for branch in dict.fromkeys(table["branch"].to_pylist()):
+        rows = table.filter(pc.equal(table["branch"], branch)).combine_chunks()
         if rows["image"].to_pylist() != result.images:
             raise InputError(f"{path}: the maps of branch {branch!r} are of other images than images.parquet")
         height, width = _one_size(path, rows)
@@ -195,13 +211,12 @@ def _read_masks(path: Path, result: CategoryResult) -> None:
 
 def _read_metrics(path: Path) -> list[Metric]:
     rows = files.read_json(path)
-    known = {field.name for field in fields(Metric)}
     if not isinstance(rows, list):
         raise InputError(f"{path}: holds no list of metrics")
     metrics = []
     for row in rows:
         try:
-            metric = Metric(**{"value": None, **{name: value for name, value in row.items() if name in known}})
+            metric = Metric(**{"value": None, **{name: value for name, value in row.items() if name in _METRIC_FIELDS}})
         except (TypeError, AttributeError) as error:
             raise InputError(f"{path}: {str(error).replace('Metric.__init__()', 'a metric')}") from error
         _check_metric(path, metric)
@@ -234,10 +249,16 @@ def _check_metric(path: Path, metric: Metric) -> None:
         raise InputError(f"{path}: {name} is {metric.value!r}, must be a fraction between 0 and 1")
     for field_name in ("precision", "ci_low", "ci_high", "n_pos", "n_neg"):
         value = getattr(metric, field_name)
-        if value is not None and not _is_number(value):
-            raise InputError(f"{path}: {field_name} of {name} is {value!r}, must be a number")
+        if value is None and field_name != "precision":
+            continue
+        if not _is_number(value) or value < 0 or value > (_MOST if field_name in _COUNTS else 1):
+            raise InputError(f"{path}: {field_name} of {name} is {value!r}, must be a number that can be meant")
+        if field_name in _COUNTS and not isinstance(value, int):
+            raise InputError(f"{path}: {field_name} of {name} is {value!r}, must be a whole number")
     if metric.note is not None and not isinstance(metric.note, str):
         raise InputError(f"{path}: the note of {name} must be a text")
+    if not all(files.is_text(text) for text in (*texts, metric.note) if text is not None):
+        raise InputError(f"{path}: {name!r} or its note holds half a character")
 
 
 def _check_exact_metrics(path: Path, result: CategoryResult) -> None:
@@ -273,6 +294,14 @@ def _check_result(result: CategoryResult) -> None:
     ):
         if found != count:
             raise InputError(f"category {result.category!r}: {count} images, but {found} {what}")
+    for branch in (*result.scores, *result.maps):
+        if not branch or not files.is_text(branch):
+            raise InputError(f"category {result.category!r}: a branch is called {branch!r}, must be a text")
+    if any(kind is not None and not files.is_text(kind) for kind in result.defect_types or ()):
+        raise InputError(f"category {result.category!r}: defect types must be texts or None")
+    for stage, seconds in result.timings.items():
+        if not _is_number(seconds) or seconds < 0:
+            raise InputError(f"category {result.category!r}: {stage} took {seconds!r} seconds, must be zero or above")
     if result.labels is not None and not np.isin(result.labels, (0, 1)).all():
         raise InputError(f"category {result.category!r}: labels must be 0 (normal) or 1 (anomalous)")
     if result.masks is not None and result.labels is not None:
@@ -299,7 +328,10 @@ def _finite(path: Path, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _without_nones(row: dict[str, Any]) -> dict[str, Any]:
@@ -312,16 +344,43 @@ def _read_parquet(path: Path) -> pa.Table:
 
     try:
         with pq.ParquetFile(path) as file:
-            declared = sum(file.metadata.row_group(index).total_byte_size for index in range(file.num_row_groups))
+            groups = [file.metadata.row_group(index) for index in range(file.num_row_groups)]
+            declared = sum(group.column(index).num_values for group in groups for index in range(group.num_columns))
             if declared > LARGEST_CATEGORY:
-                raise InputError(f"{path}: declares {declared:,} bytes, more than a category can hold")
+                raise InputError(f"{path}: declares {declared:,} values, more than a category can hold")
             table = file.read()
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0][:120]})") from error
     missing = [name for name in _COLUMNS[path.name] if name not in table.column_names]
     if missing:
         raise InputError(f"{path}: lacks the columns {', '.join(missing)}")
+    return _of_types(path, table)
+
+
+def _of_types(path: Path, table: pa.Table) -> pa.Table:
+    """The columns of our format, each once and of its type, without missing values where none may be."""
+    import pyarrow as pa
+
+    fits = {
+        "string": lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind),
+        "integer": lambda kind: pa.types.is_integer(kind) or pa.types.is_null(kind),
+        "floating": pa.types.is_floating,
+        "list of float": lambda kind: _is_list(kind) and pa.types.is_float32(kind.value_type),
+        "list of int64": lambda kind: _is_list(kind) and pa.types.is_int64(kind.value_type),
+    }
+    for name, wanted in _COLUMNS[path.name].items():
+        found = [field.type for field in table.schema if field.name == name]
+        if len(found) > 1 or not fits[wanted](found[0]):
+            raise InputError(f"{path}: column {name} is {', '.join(map(str, found))}, must be one {wanted}")
+        if name not in _MAY_BE_NULL and table[name].null_count:
+            raise InputError(f"{path}: column {name} has missing values")
     return table
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
 
 
 def _write_parquet(path: Path, table: pa.Table) -> None:

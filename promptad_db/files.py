@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ def read_json(path: Path) -> Any:
     try:
         if path.stat().st_size > LARGEST_JSON:
             raise InputError(f"{path}: larger than 1 GiB, not read as JSON")
-        return json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        return json.loads(path.read_bytes(), parse_constant=_refuse_constant, parse_float=_finite_float)
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: not valid JSON ({error.msg} at line {error.lineno})") from error
     except UnicodeDecodeError as error:
@@ -72,7 +73,10 @@ def folder_name(name: str) -> str:
     """A free text as a file name that stays in its folder; ``text_of`` is its inverse."""
     if not name.strip():
         raise InputError("an empty name cannot become a folder")
-    quoted = quote(name, safe=_READABLE)
+    try:
+        quoted = quote(name, safe=_READABLE)
+    except UnicodeEncodeError as error:
+        raise InputError(f"the name {name[:40]!r} holds half a character") from error
     if quoted[0] in ". ":
         quoted = f"%{ord(quoted[0]):02X}{quoted[1:]}"
     if len(quoted) > _LONGEST_NAME:
@@ -85,8 +89,26 @@ def text_of(folder: str) -> str:
     return unquote(folder, errors="strict")
 
 
+def is_text(value: object) -> bool:
+    """Whether a value is a text that UTF-8 can write: half a character cannot be stored."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class _NotANumberError(ValueError):
     pass
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise _NotANumberError(text[:20])
+    return value
 
 
 def _refuse_constant(constant: str) -> Any:

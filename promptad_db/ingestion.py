@@ -78,7 +78,10 @@ def ingest(
     if options.branches:
         imported += list(mvtec_maps.read([], options, _rejecting(outcome)))
     for done, run in enumerate(imported, start=1):
-        folders.append(_store(run, root, outcome, replace=replace))
+        try:
+            folders.append(_store(run, root, outcome, replace=replace))
+        except InputError as error:
+            outcome.rejected.append((min(run.files), str(error)))
         progress("writing run folders", done, len(imported))
     if not folders and not outcome.rejected:
         raise InputError(
@@ -229,12 +232,12 @@ def _store(run: ImportedRun, root: Path, outcome: IngestOutcome, *, replace: boo
                     continue
                 if not replace:
                     reason = f"{category} differs from what was ingested before; --replace takes the new numbers"
-                    outcome.rejected.append((min(run.files), f"{folder.name}: {reason}"))
+                    outcome.rejected.append((run.origin(category), f"{folder.name}: {reason}"))
                     continue
             run_folder.write_category(folder, result, replace_existing=replace)
             changed = True
         except InputError as error:
-            outcome.rejected.append((min(run.files), str(error)))
+            outcome.rejected.append((run.origin(category), str(error)))
     outcome.cells += len(run.categories)
     if existing and changed:
         stored_info = run_folder.read_run(folder)

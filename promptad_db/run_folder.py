@@ -8,6 +8,8 @@ A category is written under a hidden name and renamed when complete, so a folder
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import re
 import secrets
@@ -15,12 +17,12 @@ import shutil
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from promptad_db import files
 from promptad_db.category_files import read_category_files, write_category_files
 from promptad_db.errors import InputError
-from promptad_db.records import PROTOCOLS, SELECTIONS, STATUSES, TASKS, CategoryResult, Render, RunInfo
+from promptad_db.records import PROTOCOLS, SELECTIONS, STATUSES, TASKS, CategoryResult, Interpolation, Render, RunInfo
 
 FORMAT = 1
 RUN_FILE = "run.json"
@@ -97,9 +99,13 @@ def read_run(folder: Path) -> RunInfo:
     try:
         info = RunInfo(**{name: value for name, value in content.items() if name in known})
         if info.render is not None:
+            if not isinstance(content["render"], dict):
+                raise InputError(f"{path}: render must be an object")
             info = replace(info, render=Render(**content["render"]))
     except TypeError as error:
         raise InputError(f"{path}: {_without_init(error)}") from error
+    if not isinstance(info.tags, list):
+        raise InputError(f"{path}: tags must be a list of texts")
     info = replace(info, tags=tuple(info.tags))
     _check_run(info, path)
     if info.run_id != folder.name:
@@ -109,11 +115,9 @@ def read_run(folder: Path) -> RunInfo:
 
 def list_categories(folder: Path) -> list[str]:
     """The finished categories of a run, sorted."""
-    names = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    try:
-        return sorted(files.text_of(name) for name in names)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{folder}: a category folder has a name that is not UTF-8") from error
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+    return sorted(files.text_of(name) for name in names if _is_category_name(name))
 
 
 def category_folder(folder: Path, category: str) -> Path:
@@ -153,7 +157,17 @@ def read_category(folder: Path, category: str) -> CategoryResult:
 def category_fingerprint(folder: Path, category: str) -> str:
     """A hash of all files of a category: equal means unchanged."""
     path = category_folder(folder, category)
-    return files.sha256_of(*sorted(child for child in path.iterdir() if child.is_file()))
+    with os.scandir(path) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_file())
+    return files.sha256_of(*(path / name for name in names))
+
+
+def _is_category_name(name: str) -> bool:
+    """Whether ``write_category`` could have given a folder this name."""
+    try:
+        return files.folder_name(files.text_of(name)) == name
+    except (InputError, UnicodeDecodeError):
+        return False
 
 
 def _checked_run_id(run_id: str, where: Path) -> str:
@@ -164,9 +178,11 @@ def _checked_run_id(run_id: str, where: Path) -> str:
 
 def _check_run(info: RunInfo, path: Path) -> None:
     _checked_run_id(str(info.run_id), path)
-    for name in ("run_id", "experiment", "method", "variant", "dataset", "created_at"):
-        if not isinstance(getattr(info, name), str) or not getattr(info, name):
+    for name in ("run_id", "experiment", "method", "variant", "dataset", "created_at", "image_score"):
+        if not files.is_text(getattr(info, name)) or not getattr(info, name):
             raise InputError(f"{path}: {name} must be a text")
+    if info.note is not None and not files.is_text(info.note):
+        raise InputError(f"{path}: note must be a text")
     for name, allowed in (
         ("task", TASKS),
         ("selection", SELECTIONS),
@@ -178,9 +194,12 @@ def _check_run(info: RunInfo, path: Path) -> None:
     for name in ("created_at", "finished_at"):
         value = getattr(info, name)
         try:
-            if value is not None and datetime.fromisoformat(value).tzinfo is None:
-                raise ValueError  # noqa: TRY301 - a time without its zone is as unreadable as no time
-        except (TypeError, ValueError) as error:
+            if value is not None:
+                time = datetime.fromisoformat(value)
+                time.astimezone(UTC)
+                if time.tzinfo is None:
+                    raise ValueError  # noqa: TRY301 - a time without its zone is as unreadable as no time
+        except (OverflowError, TypeError, ValueError) as error:
             raise InputError(f"{path}: {name} must be an ISO 8601 time with its zone") from error
     _check_whole_number(path, "k_shot", info.k_shot, low=0, high=1_000_000)
     if info.seed is not None:
@@ -188,8 +207,30 @@ def _check_run(info: RunInfo, path: Path) -> None:
     for name in ("model", "config", "environment", "source"):
         if not isinstance(getattr(info, name), dict):
             raise InputError(f"{path}: {name} must be an object")
-    if any(not isinstance(tag, str) for tag in info.tags):
+        try:
+            json.dumps(getattr(info, name), allow_nan=False, ensure_ascii=False).encode()
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}: {name} cannot be written as JSON ({error})") from error
+    for key, value in (
+        *((f"model.{key}", info.model.get(key)) for key in ("name", "pretrained", "weights_sha256")),
+        ("source.kind", info.source.get("kind")),
+    ):
+        if value is not None and not files.is_text(value):
+            raise InputError(f"{path}: {key} must be a text")
+    if not all(files.is_text(tag) for tag in info.tags):
         raise InputError(f"{path}: tags must be texts")
+    if info.render is not None:
+        _check_render(info.render, path)
+
+
+def _check_render(render: Render, path: Path) -> None:
+    for name in ("height", "width"):
+        _check_whole_number(path, f"render.{name}", getattr(render, name), low=1, high=1 << 16)
+    if render.interpolation not in get_args(Interpolation):
+        raise InputError(f"{path}: render.interpolation is {render.interpolation!r}, must be bilinear or none")
+    sigma: object = render.gaussian_sigma
+    if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 <= sigma < math.inf:
+        raise InputError(f"{path}: render.gaussian_sigma must be a number of zero or above, not {sigma!r}")
 
 
 def _check_whole_number(path: Path, name: str, value: object, *, low: int, high: int) -> None:

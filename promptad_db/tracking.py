@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
+import shlex
 import subprocess
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Self
@@ -16,7 +18,6 @@ from promptad_db.records import PROTOCOLS, SELECTIONS, TASKS, CategoryResult, Re
 from promptad_db.scoring import DEFAULT_FUSIONS, score_category
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
@@ -140,14 +141,16 @@ class ActiveRun:
         Raises InputError, naming the category, for anything that does not fit together; nothing is written then.
         """
         result = _collect(category, images, branches=branches, labels=labels, masks=masks, defect_types=defect_types)
-        result.timings = {stage: float(seconds) for stage, seconds in (timings or {}).items()}
+        result.timings = _seconds(category, timings or {})
         self._check_task(result)
-        self._settle_render(result)
+        settings = self._settings(result)
         try:
-            result.metrics = score_category(result, self.info.render, self._fusions)
+            result.metrics = score_category(result, settings, self._fusions)
         except InputError as error:
             raise InputError(f"category {category!r}: {error}") from error
         run_folder.write_category(self.folder, result)
+        if settings != self.info.render:
+            self.info = run_folder.update_run(self.folder, render=settings)
         return result
 
     def finish(self, status: str) -> None:
@@ -159,14 +162,15 @@ class ActiveRun:
 
         path = None if self._db is True else self._db
         try:
-            index_folders([self.folder], path)
+            rejected = index_folders([self.folder], path).rejected
         except DatabaseError as error:
+            command = ["promptad-db", "ingest", str(self.folder), *(["--db", os.fspath(path)] if path else [])]
             logger.warning(
-                "the run is safe in %s, but not in the database: %s\n  promptad-db ingest %s",
-                self.folder,
-                error,
-                self.folder,
+                "the run is safe in %s, but not in the database: %s\n  %s", self.folder, error, shlex.join(command)
             )
+            return
+        for where, reason in rejected:
+            logger.warning("not in the database: %s", reason if str(where) in reason else f"{where}: {reason}")
 
     def _check_task(self, result: CategoryResult) -> None:
         if self.info.task == "seg" and not result.maps:
@@ -179,16 +183,14 @@ class ActiveRun:
         if self.info.task == "cls" and result.labels is None:
             raise InputError(f"category {result.category!r}: a cls run needs labels", "pass labels=[N]")
 
-    def _settle_render(self, result: CategoryResult) -> None:
-        """Fix the run's render settings at the first masks, and hold every later category to them."""
+    def _settings(self, result: CategoryResult) -> Render | None:
+        """How the maps of this category are rendered: as the run says, or as its first masks suggest."""
         if result.masks is None:
-            return
+            return self.info.render
         size = (result.masks.shape[1], result.masks.shape[2])
         if self.info.render is None:
             as_is = all(maps.shape[1:] == size for maps in result.maps.values())
-            chosen = Render(*size, "none", 0.0) if as_is else Render(*size, "bilinear", PUBLIC_SIGMA)
-            self.info = run_folder.update_run(self.folder, render=chosen)
-        assert self.info.render is not None
+            return Render(*size, "none", 0.0) if as_is else Render(*size, "bilinear", PUBLIC_SIGMA)
         settings = self.info.render
         if size != (settings.height, settings.width):
             raise InputError(
@@ -196,6 +198,7 @@ class ActiveRun:
                 f"{settings.height} x {settings.width}",
                 "resize the masks (nearest neighbour), or start the run with render=(height, width)",
             )
+        return settings
 
 
 def _collect(
@@ -227,7 +230,10 @@ def _collect(
         if array.ndim == 1:
             result.scores[branch] = array.astype(np.float64)
         else:
-            result.maps[branch] = array.astype(np.float32)
+            with np.errstate(over="ignore"):
+                result.maps[branch] = array.astype(np.float32)
+            if not np.isfinite(result.maps[branch]).all():
+                raise InputError(f"category {category!r}: branch {branch!r} holds scores beyond float32")
             result.scores[branch] = result.maps[branch].max(axis=(1, 2)).astype(np.float64)
     if masks is not None:
         result.masks = _binary(category, "masks", _array(category, "masks", masks), (0, 1, 255))
@@ -251,8 +257,15 @@ def _array(category: str, what: str, values: ArrayLike) -> NDArray[Any]:
         if isinstance(values, list) and values and not isinstance(values[0], int | float | list | tuple):
             return np.stack([np.asarray(value) for value in values])
         return np.asarray(values)
-    except (TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"category {category!r}: {what} is not an array ({error})") from error
+
+
+def _seconds(category: str, timings: Mapping[str, float]) -> dict[str, float]:
+    try:
+        return {stage: float(seconds) for stage, seconds in timings.items()}
+    except (TypeError, ValueError) as error:
+        raise InputError(f"category {category!r}: timings {dict(timings)!r} are not seconds ({error})") from error
 
 
 def _binary(category: str, what: str, array: NDArray[Any], allowed: tuple[int, ...]) -> NDArray[np.bool_]:

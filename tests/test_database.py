@@ -310,4 +310,8 @@ def test_a_category_that_broke_later_keeps_its_rows_when_the_run_grows(log_run, 
     outcome = index_folders([folder])
     assert outcome.extended == [folder.name]
     assert len(outcome.rejected) == 1
-    assert open_db().query("SELECT DISTINCT category FROM metrics ORDER BY 1").rows == [("carpet",), ("tile",), ("wood",)]
+    assert open_db().query("SELECT DISTINCT category FROM metrics ORDER BY 1").rows == [
+        ("carpet",),
+        ("tile",),
+        ("wood",),
+    ]

@@ -185,13 +185,15 @@ def test_when_no_order_reproduces_a_number_the_file_is_rejected_and_the_numbers_
     assert run_folder.read_run(folder).render is None
 
 
-def test_maps_that_nobody_reported_a_number_for_are_rejected(tmp_path, data_root):
+def test_scores_that_nobody_reported_a_number_for_are_named_and_kept_without_labels(tmp_path, data_root):
     metadata = write_gate(tmp_path / "fork", "cls", {"semantic": np.arange(3.0), "memory": np.arange(3.0)}, {})
     (metadata.parents[2] / "gate_results" / "carpet_seed111_cls.json").unlink()
     outcome = ingest(tmp_path / "fork", db="p.duckdb", options=ImportOptions(data_root=data_root))
     assert [path for path, _ in outcome.rejected] == [metadata]
-    assert outcome.added == []
-    assert outcome.cells == 0
+    assert len(outcome.added) == 1
+    assert values("exact") == {}
+    folder = run_folder.find_runs(Path("runs"))[0]
+    assert run_folder.read_category(folder, "carpet").labels is None
 
 
 @pytest.mark.parametrize("count", [2, 4])

@@ -42,7 +42,7 @@ def test_a_wrong_root_is_refused_with_what_was_looked_for(tmp_path, carpet):
 
 
 def test_images_come_sorted_with_their_defect_types_and_masks(carpet):
-    found = layout.test_images(carpet)
+    found = layout.list_test_images(carpet)
     assert [image.name for image in found] == [
         "color/000.png", "color/001.png", "good/000.png", "good/001.png", "hole/000.png",
     ]  # fmt: skip
@@ -54,7 +54,7 @@ def test_images_come_sorted_with_their_defect_types_and_masks(carpet):
 
 def test_images_come_in_the_order_of_folders_that_is_asked_for(carpet):
     folders = [carpet / "test" / name for name in ("good", "hole", "color")]
-    names = [image.name for image in layout.test_images(carpet, folders)]
+    names = [image.name for image in layout.list_test_images(carpet, folders)]
     assert names == ["good/000.png", "good/001.png", "hole/000.png", "color/000.png", "color/001.png"]
     assert {folder.name for folder in layout.defect_folders(carpet)} == {"good", "hole", "color"}
 
@@ -69,20 +69,20 @@ def test_hidden_files_and_files_of_other_kinds_are_no_images(carpet):
     ):
         (carpet / name).parent.mkdir(exist_ok=True)
         (carpet / name).write_bytes(b"")
-    assert len(layout.test_images(carpet)) == 5
+    assert len(layout.list_test_images(carpet)) == 5
 
 
 @pytest.mark.parametrize("mask", ["002_mask.png", "002.png", "002.JPG"])
 def test_masks_are_found_under_the_names_that_converted_data_sets_use(carpet, mask):
     picture(carpet / "test" / "hole" / "002.JPG")
     picture(carpet / "ground_truth" / "hole" / mask)
-    assert layout.test_images(carpet)[-1].mask == carpet / "ground_truth" / "hole" / mask
+    assert layout.list_test_images(carpet)[-1].mask == carpet / "ground_truth" / "hole" / mask
 
 
 def test_a_missing_mask_is_named(carpet):
     (carpet / "ground_truth" / "hole" / "000_mask.png").unlink()
     with pytest.raises(InputError, match="has no mask") as error:
-        layout.test_images(carpet)
+        layout.list_test_images(carpet)
     assert str(carpet / "test" / "hole" / "000.png") in str(error.value)
     assert str(carpet / "ground_truth" / "hole" / "000_mask.png") in str(error.value)
 

@@ -444,8 +444,8 @@ def test_the_paper_is_pivoted_for_people_only():
 
 def test_oracle_rules_of_the_fusion_section_are_marked_for_people_only():
     text = render((FUSION,), "md")
-    assert "oracle (upper bound)" in text
-    assert "reported_oracle (upper bound)" in text
+    assert "| oracle (upper bound)" in text
+    assert "| reported_oracle |" in text
     assert "upper bound" not in render((FUSION,), "csv")
 
 

@@ -25,7 +25,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
-class TestImage:
+class LabelledImage:
     """One test image: its name (defect/file), its defect type, and its mask, None for a normal image."""
 
     name: str
@@ -50,14 +50,14 @@ def defect_folders(category: Path) -> list[Path]:
         return [Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
 
 
-def test_images(category: Path, folders: Sequence[Path] | None = None) -> list[TestImage]:
+def list_test_images(category: Path, folders: Sequence[Path] | None = None) -> list[LabelledImage]:
     """All test images, by the given order of defect folders (sorted by default), sorted by name within each."""
     images = []
     for folder in sorted(defect_folders(category)) if folders is None else folders:
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
                 mask = None if folder.name == GOOD else _mask_of(category, folder.name, path)
-                images.append(TestImage(f"{folder.name}/{path.name}", path, folder.name, mask))
+                images.append(LabelledImage(f"{folder.name}/{path.name}", path, folder.name, mask))
     return images
 
 

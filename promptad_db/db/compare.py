@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from promptad_db.db import connect
 from promptad_db.db.query import fetch
 from promptad_db.db.reports import Report
-from promptad_db.db.selection import Filters, resolve_runs, section_rows, select
+from promptad_db.db.selection import Filters, resolve_runs, section_rows, select, unselect
 from promptad_db.db.sql_files import load_sql
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.result_set import ResultSet, Section
@@ -102,8 +102,7 @@ def _fill(connection: sa.Connection, table: str, name: str, kind: str, filters: 
         filters = replace(filters, **side)
     _, notes = select(connection, filters)
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {table} AS {load_sql('compare', 'side').sql}")
-    for temporary in ("measured", "cells", "seed_means", "summaries"):
-        connection.exec_driver_sql(f"DROP TABLE {temporary}")
+    unselect(connection)
     if kind == "run":
         connection.exec_driver_sql(f"UPDATE {table} SET seed = NULL, k_shot = 0")  # noqa: S608
     return notes

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 REVISION_TABLE = "promptad_revision"
 HEAD = "0001"
 
+_QUICK = {"preserve_insertion_order": False}  # every query of ours has an ORDER BY where order matters
 _GUARD = {
     "enable_external_access": False,
     "autoinstall_known_extensions": False,
@@ -46,7 +47,7 @@ def reading(path: Path, *, guarded: bool = False) -> Iterator[sa.Connection]:
     _check_exists(path)
     with (
         locked(path, exclusive=False),
-        _connected(path, read_only=True, config=_GUARD if guarded else {}) as connection,
+        _connected(path, read_only=True, config=_GUARD if guarded else _QUICK) as connection,
     ):
         check_revision(connection, path)
         yield connection
@@ -63,6 +64,10 @@ def writing(path: Path) -> Iterator[sa.Connection]:
 @contextmanager
 def migrating(path: Path) -> Iterator[sa.Connection]:
     """A connection in one transaction, alone, whatever the revision; for migrations."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseError(f"{path}: its folder cannot be made ({error.strerror})") from error
     with locked(path, exclusive=True):
         if not path.exists():
             _create_whole(path)
@@ -117,10 +122,6 @@ def _create_whole(path: Path) -> None:
     """Make an empty database of the current schema beside ``path``, then move it there."""
     from promptad_db.db.migrate import upgrade
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatabaseError(f"{path}: its folder cannot be made ({error.strerror})") from error
     temporary = temporary_name(path)
     try:
         with _connected(temporary, read_only=False) as connection, connection.begin():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DECIMALS = 12
 
 BRANCHES = ("semantic", "memory")
+BEST = ("exact", "reported")
 
 COLUMN_KINDS = {
     "semantic_weaker": "share_of:cells",
@@ -66,13 +67,27 @@ def select(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[s
     filters, notes = _with_experiment(connection, filters)
     for statement in load_sql("selection", "tables").sql.split(";"):
         connection.exec_driver_sql(statement)
-    parameters = _parameters(filters)
-    for step in ("measured", "cells", "seed_means", "summaries"):
-        query = load_sql("selection", step)
-        connection.execute(sa.text(query.sql), {name: parameters[name] for name in query.parameters})
-    if not connection.execute(sa.text("SELECT COUNT(*) FROM measured")).scalar():
+    _fill(connection, "chosen", filters)
+    for provenance in BEST if filters.provenance == "best" else (filters.provenance,):
+        _fill(connection, "numbers", replace(filters, provenance=provenance))
+    for step in ("pairs", "seed_means", "summaries"):
+        _fill(connection, step, filters)
+    if not connection.execute(sa.text("SELECT COUNT(*) FROM numbers")).scalar():
         raise NoRowsError(f"no AUROC matches {_described(filters)}", "see what there is: promptad-db runs list")
     return filters, notes + _cautions(connection, filters)
+
+
+def unselect(connection: sa.Connection) -> None:
+    """Take the temporary tables away, to make room for another selection."""
+    connection.exec_driver_sql("DROP VIEW cells")
+    for table in ("chosen", "numbers", "pairs", "seed_means", "summaries"):
+        connection.exec_driver_sql(f"DROP TABLE {table}")
+
+
+def _fill(connection: sa.Connection, step: str, filters: Filters) -> None:
+    query = load_sql("selection", step)
+    parameters = _parameters(filters)
+    connection.execute(sa.text(query.sql), {name: parameters[name] for name in query.parameters})
 
 
 def section_rows(connection: sa.Connection, folder: str, name: str, filters: Filters, **parameters: Any) -> ResultSet:

@@ -49,6 +49,7 @@ class _Cell:
 
     numbers: dict[tuple[str, str], tuple[Metric, Path]] = field(default_factory=dict)
     scores: CategoryResult | None = None
+    scores_file: Path | None = None
     files: set[Path] = field(default_factory=set)
     refused: bool = False
 
@@ -112,8 +113,8 @@ def _read_results(path: Path, cells: dict[RunKey, dict[str, _Cell]], options: Im
     if not isinstance(content, dict) or not _holds_modes(content):
         raise InputError("holds no AUROC of a score mode (semantic, memory, max, harmonic, oracle)")
     match = _RESULT_NAME.fullmatch(path.name)
-    task: Any = match["task"] if match else ("cls" if "i_roc" in next(iter(content.values())) else "seg")
     category, seed = _category_and_seed(match, options)
+    task: Any = match["task"] if match else None
     short = {"cls": "i_roc", "seg": "p_roc"}[task]
     metrics = []
     for mode, numbers in content.items():
@@ -154,7 +155,7 @@ def _metrics_of_row(row: dict[str, Any]) -> list[Metric]:
     task, mode = row["task"], row["mode"]
     if task not in TASKS or mode not in MODES or not row["class"] or not row["dataset"]:
         raise InputError("has no task (cls, seg), mode, class or dataset that is known")
-    if not row["k_shot"].isdecimal():
+    if not re.fullmatch(r"[0-9]{1,6}", row["k_shot"] or ""):
         raise InputError(f"k_shot is {row['k_shot']!r}, not a whole number")
     metrics = [_reported(task, mode, row["auroc"], row)]
     for branch in ("semantic", "memory"):
@@ -192,7 +193,8 @@ def _read_metadata(path: Path, cells: dict[RunKey, dict[str, _Cell]], options: I
         raise _DisagreementError(
             f"its scores differ from those of {min(cell.files & set(path.parent.iterdir()), default=path.parent)}"
         )
-    cell.scores = result
+    if cell.scores is None or result.labels is not None:
+        cell.scores, cell.scores_file = result, path
     cell.files.add(path)
 
 
@@ -217,8 +219,8 @@ def _assembled(key: RunKey, cells: dict[str, _Cell], options: ImportOptions, rej
             try:
                 exact = _exact(run, result, numbers, options)
             except InputError as error:
-                reject(min(cell.files), str(error))
-                result, exact = CategoryResult(category), []
+                reject(cell.scores_file or min(cell.files), str(error))
+                exact = []
             if not exact and result.labels is None and not any(metric.provenance == "approx" for metric in numbers):
                 numbers += _estimates_without_truth(result, numbers, task)
             numbers += exact
@@ -226,6 +228,7 @@ def _assembled(key: RunKey, cells: dict[str, _Cell], options: ImportOptions, rej
             numbers, key=lambda metric: (metric.level, metric.branch, metric.metric, metric.provenance)
         )
         run.categories[category] = result
+        run.origins[category] = min(cell.files)
         run.files |= cell.files
     return run
 
@@ -248,7 +251,7 @@ def _estimates_without_truth(result: CategoryResult, numbers: list[Metric], task
     )
     stored = result.scores if task == "cls" else result.maps
     means = {branch: float(values.mean(dtype=np.float64)) for branch, values in stored.items()}
-    if fused is None or min(means.values()) < 0 or max(means.values()) <= 0:
+    if fused is None or not means or min(means.values()) < 0 or max(means.values()) <= 0:
         return []
     larger = max(means.values())
     return [_estimate(branch, fused * mean / larger, task) for branch, mean in means.items()]
@@ -267,7 +270,8 @@ def _reported(task: Any, mode: str, percent: object, row: dict[str, Any]) -> Met
     elif mode == "oracle":
         note = "upper bound: picks a branch per image with the label's help"
         if row.get("oracle_semantic_ratio"):
-            note += f"; semantic for {float(row['oracle_semantic_ratio']):.2f} % of the images"
+            share = fraction(row["oracle_semantic_ratio"], "oracle_semantic_ratio") * 100
+            note += f"; semantic for {share:.2f} % of the images"
     return reported(LEVEL_OF_TASK[task], branch, percent, where=f"the AUROC of mode {mode}", note=note)
 
 
@@ -316,13 +320,16 @@ def _seed_of_siblings(root: Path) -> int | None:
 
 def _numbers(values: Any, branch: str) -> NDArray[np.float64]:
     try:
-        array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
+        array = np.array(values)
+    except ValueError as error:
         raise InputError(f"{branch}_scores are not numbers, or a map of them has the wrong size") from error
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"{branch}_scores are not numbers")
+    array = array.astype(np.float64)
     if array.ndim not in (1, 3) or not array.size:
         raise InputError(f"{branch}_scores have shape {list(array.shape)}, wanted [images] or [images, rows, columns]")
-    if not np.isfinite(array).all():
-        raise InputError(f"{branch}_scores hold NaN or infinite scores")
+    if not (np.abs(array) <= np.finfo(np.float32).max).all():
+        raise InputError(f"{branch}_scores hold NaN, infinite scores or scores beyond float32")
     return array
 
 
@@ -346,7 +353,7 @@ def _same_scores(one: CategoryResult, other: CategoryResult) -> bool:
 
 def _csv_header(path: Path) -> list[str]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             return next(csv.reader([file.readline(65536)]), [])
     except (OSError, UnicodeDecodeError, csv.Error):
         return []

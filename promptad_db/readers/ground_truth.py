@@ -6,11 +6,12 @@ candidates are tried, and one is believed only if it reproduces an AUROC that th
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from promptad_db.datasets.layout import GOOD, TestImage, category_root, defect_folders, read_mask, test_images
+from promptad_db.datasets.layout import GOOD, LabelledImage, category_root, defect_folders, list_test_images, read_mask
 from promptad_db.errors import InputError
 from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Metric, Render, Task
 from promptad_db.scoring import score_category
@@ -41,27 +42,33 @@ def add_ground_truth(
     Raises InputError when the data set does not fit or no candidate reproduces a reported number.
     """
     folder = category_root(data_root, dataset, result.category)
-    tried = 0
-    sizes = [settled] if settled else [Render(size, size) for size in SIZES]
+    renders: list[Render | None] = [None] if task == "cls" else [settled] if settled else [Render(n, n) for n in SIZES]
+    tries = list(product(_orders(folder), renders))
     masks_of = _MaskCache()
-    for images in _orders(folder):
+    best: tuple[CategoryResult, Render | None, list[Metric]] | None = None
+    most_hits = 0
+    for images, render in tries:
         if len(images) != len(result.images):
             raise InputError(
                 f"{result.category}: {len(result.images)} scores, but {len(images)} test images in {folder}"
             )
-        for render in sizes if task == "seg" else [None]:
-            tried += 1
-            candidate = _with_truth(result, images, render, masks_of)
-            metrics = score_category(candidate, render)
-            if _reproduces(metrics, task, reported):
-                result.images, result.labels = candidate.images, candidate.labels
-                result.masks, result.defect_types = candidate.masks, candidate.defect_types
-                result.scores = candidate.scores
-                return render, metrics
-    raise InputError(
-        f"{result.category}: none of {tried} orders of the images below {folder} reproduces a reported AUROC to "
-        f"{TOLERANCE:g}, so its numbers stay as they were reported"
-    )
+        candidate = _with_truth(result, images, render, masks_of)
+        metrics = score_category(candidate, render)
+        hits, chances = _reproduced(metrics, task, reported)
+        if hits > most_hits:
+            best, most_hits = (candidate, render, metrics), hits
+        if hits and hits == chances:
+            break
+    if best is None:
+        raise InputError(
+            f"{result.category}: none of {len(tries)} orders of the images below {folder} reproduces a reported AUROC "
+            f"to {TOLERANCE:g}, so its numbers stay as they were reported"
+        )
+    found, render, metrics = best
+    result.images, result.labels = found.images, found.labels
+    result.masks, result.defect_types = found.masks, found.defect_types
+    result.scores = found.scores
+    return render, metrics
 
 
 class _MaskCache:
@@ -70,7 +77,7 @@ class _MaskCache:
     def __init__(self) -> None:
         self._masks: dict[tuple[Path, int, int], NDArray[np.bool_]] = {}
 
-    def __call__(self, image: TestImage, render: Render) -> NDArray[np.bool_]:
+    def __call__(self, image: LabelledImage, render: Render) -> NDArray[np.bool_]:
         if image.mask is None:
             return np.zeros((render.height, render.width), dtype=bool)
         key = (image.mask, render.height, render.width)
@@ -79,18 +86,18 @@ class _MaskCache:
         return self._masks[key]
 
 
-def _orders(folder: Path) -> Iterator[list[TestImage]]:
+def _orders(folder: Path) -> Iterator[list[LabelledImage]]:
     """The test images by each order of the defect folders that a program may have walked them in."""
     found = defect_folders(folder)
     by_name = sorted(found)
     good_first = sorted(found, key=lambda path: (path.name != GOOD, path.name))
     good_last = sorted(found, key=lambda path: (path.name == GOOD, path.name))
     for order in dict.fromkeys(map(tuple, (by_name, found, good_first, good_last, by_name[::-1]))):
-        yield test_images(folder, order)
+        yield list_test_images(folder, order)
 
 
 def _with_truth(
-    result: CategoryResult, images: list[TestImage], render: Render | None, masks_of: _MaskCache
+    result: CategoryResult, images: list[LabelledImage], render: Render | None, masks_of: _MaskCache
 ) -> CategoryResult:
     return CategoryResult(
         result.category,
@@ -103,12 +110,10 @@ def _with_truth(
     )
 
 
-def _reproduces(metrics: list[Metric], task: Task, reported: Mapping[str, float | None]) -> bool:
-    return any(
-        metric.metric == "auroc"
-        and metric.level == LEVEL_OF_TASK[task]
-        and metric.value is not None
-        and (wanted := reported.get(metric.branch)) is not None
-        and abs(metric.value - wanted) <= TOLERANCE
-        for metric in metrics
-    )
+def _reproduced(metrics: list[Metric], task: Task, reported: Mapping[str, float | None]) -> tuple[int, int]:
+    """How many reported AUROCs these metrics hit, and how many they could have hit."""
+    level = LEVEL_OF_TASK[task]
+    computed = {metric.branch: metric.value for metric in metrics if (metric.metric, metric.level) == ("auroc", level)}
+    pairs = [(value, reported.get(branch)) for branch, value in computed.items()]
+    compared = [abs(value - wanted) for value, wanted in pairs if value is not None and wanted is not None]
+    return sum(distance <= TOLERANCE for distance in compared), len(compared)

@@ -46,6 +46,11 @@ class ImportedRun:
     render: Render | None = None
     categories: dict[str, CategoryResult] = field(default_factory=dict)
     files: set[Path] = field(default_factory=set)
+    origins: dict[str, Path] = field(default_factory=dict)
+
+    def origin(self, category: str) -> Path:
+        """The file to name when a category is refused."""
+        return self.origins.get(category) or min(self.files)
 
     def fingerprint(self) -> str:
         """A short hash of what makes this the same run when it is imported again."""
@@ -97,7 +102,7 @@ def fraction(percent: object, where: str) -> float:
     """A percentage as a fraction; InputError when it is no number between 0 and 100."""
     try:
         value = float(percent)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise InputError(f"{where} is {percent!r}, not a number") from error
     if isinstance(percent, bool) or not math.isfinite(value) or not 0 <= value <= 100:  # noqa: PLR2004
         raise InputError(f"{where} is {percent!r}, not a percentage between 0 and 100")

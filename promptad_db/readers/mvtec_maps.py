@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from promptad_db.datasets.layout import GOOD, TestImage, category_root, read_mask, test_images
+from promptad_db.datasets.layout import GOOD, LabelledImage, category_root, list_test_images, read_mask
 from promptad_db.errors import InputError, UsageError
 from promptad_db.readers.imported import ImportedRun, ImportOptions, Reject
 from promptad_db.records import CategoryResult, Render
@@ -70,7 +70,7 @@ def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Itera
     for category in _categories(options.branches, reject):
         result = CategoryResult(category)
         try:
-            images = test_images(category_root(data_root, run.dataset, category))
+            images = list_test_images(category_root(data_root, run.dataset, category))
             folders = {branch: folder / category / "test" for branch, folder in options.branches.items()}
             files = {branch: _map_files(folder, images) for branch, folder in folders.items()}
             _fill(result, images, files)
@@ -118,7 +118,7 @@ def _categories(branches: dict[str, Path], reject: Reject) -> list[str]:
     return sorted(everywhere)
 
 
-def _map_files(folder: Path, images: list[TestImage]) -> list[Path]:
+def _map_files(folder: Path, images: list[LabelledImage]) -> list[Path]:
     """The map of each image, by the image's defect type and name without its ending."""
     files = []
     for image in images:
@@ -132,7 +132,7 @@ def _map_files(folder: Path, images: list[TestImage]) -> list[Path]:
     return files
 
 
-def _fill(result: CategoryResult, images: list[TestImage], files: dict[str, list[Path]]) -> None:
+def _fill(result: CategoryResult, images: list[LabelledImage], files: dict[str, list[Path]]) -> None:
     """Read the ground truth and the maps of a category, and score it."""
     if not images:
         raise InputError("it has no test images")
@@ -154,7 +154,7 @@ def _fill(result: CategoryResult, images: list[TestImage], files: dict[str, list
     result.metrics = score_category(result, _as_is(result))
 
 
-def _size(images: list[TestImage], first_map: Path) -> _Size:
+def _size(images: list[LabelledImage], first_map: Path) -> _Size:
     """The size of the first mask; a category of normal images alone has the size of its first map."""
     for image in images:
         if image.mask is not None:

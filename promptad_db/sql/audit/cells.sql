@@ -25,8 +25,8 @@ JOIN estimates
     AND estimates.k_shot = cells.k_shot
     AND estimates.seed IS NOT DISTINCT FROM cells.seed
     AND estimates.task = cells.task
-LEFT JOIN measured AS fused
-    ON fused.run_id = cells.run_id AND fused.category = cells.category AND fused.branch = 'max'
+LEFT JOIN numbers AS fused
+    ON fused.number = cells.number AND fused.category = cells.category AND fused.branch = 'max'
 WHERE cells.age = 1 AND cells.gap IS NOT NULL AND estimates.semantic IS NOT NULL AND estimates.memory IS NOT NULL
 ORDER BY
     GREATEST(ABS(estimates.semantic - cells.semantic), ABS(estimates.memory - cells.memory)) DESC,

@@ -6,8 +6,8 @@ SELECT
     fused.auroc * means.memory / means.larger,
     fused.auroc
 FROM cells
-JOIN measured AS fused
-    ON fused.run_id = cells.run_id AND fused.category = cells.category AND fused.branch = 'max'
+JOIN numbers AS fused
+    ON fused.number = cells.number AND fused.category = cells.category AND fused.branch = 'max'
 JOIN (
     SELECT
         run_id, category, level,

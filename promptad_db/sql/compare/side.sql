@@ -1,11 +1,14 @@
 -- Rows of one side: the latest run of each cell and branch, as wide as the selection that fills it.
-SELECT task, branch, dataset, category, k_shot, seed, auroc, precision, provenance, run_id
+SELECT task, branch, dataset, category, k_shot, seed, auroc, precision, run_id
 FROM (
     SELECT
-        *,
+        chosen.task, numbers.branch, chosen.dataset, numbers.category, chosen.k_shot, chosen.seed, numbers.auroc,
+        numbers.precision, chosen.run_id,
         ROW_NUMBER() OVER (
-            PARTITION BY dataset, category, k_shot, seed, task, branch ORDER BY created_at DESC, run_id DESC
+            PARTITION BY chosen.dataset, numbers.category, chosen.k_shot, chosen.seed, chosen.task, numbers.branch
+            ORDER BY chosen.number DESC
         ) AS age
-    FROM measured
+    FROM numbers
+    JOIN chosen ON chosen.number = numbers.number
 ) AS by_age
 WHERE age = 1

@@ -1,19 +1,19 @@
 -- What each fusion rule gains over the better branch and over memory alone.
 WITH fused AS (
     SELECT
-        cells.experiment, cells.dataset, cells.category, cells.k_shot, cells.task, measured.branch AS rule,
+        cells.experiment, cells.dataset, cells.category, cells.k_shot, cells.task, numbers.branch AS rule,
         COUNT(*) AS cells,
-        AVG(measured.auroc) AS mean,
-        AVG(measured.auroc - GREATEST(cells.semantic, cells.memory)) AS gain_over_better_branch,
-        AVG(measured.auroc - cells.memory) AS gain_over_memory,
-        COUNT(CASE WHEN measured.auroc > cells.memory THEN 1 END) AS cells_above_memory
+        AVG(numbers.auroc) AS mean,
+        AVG(numbers.auroc - GREATEST(cells.semantic, cells.memory)) AS gain_over_better_branch,
+        AVG(numbers.auroc - cells.memory) AS gain_over_memory,
+        COUNT(CASE WHEN numbers.auroc > cells.memory THEN 1 END) AS cells_above_memory
     FROM cells
-    JOIN measured ON measured.run_id = cells.run_id AND measured.category = cells.category
+    JOIN numbers ON numbers.number = cells.number AND numbers.category = cells.category
     WHERE cells.age = 1
         AND cells.gap IS NOT NULL
-        AND measured.auroc IS NOT NULL
-        AND measured.branch NOT IN (:branch_a, :branch_b)
-    GROUP BY cells.experiment, cells.dataset, cells.category, cells.k_shot, cells.task, measured.branch
+        AND numbers.auroc IS NOT NULL
+        AND numbers.branch NOT IN (:branch_a, :branch_b)
+    GROUP BY cells.experiment, cells.dataset, cells.category, cells.k_shot, cells.task, numbers.branch
 )
 SELECT
     task, rule,

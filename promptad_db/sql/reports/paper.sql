@@ -1,22 +1,30 @@
 -- Mean AUROC over categories, with the standard deviation over seeds; the best of a column is bold.
 WITH latest AS (
-    SELECT *
+    SELECT chosen.setting, numbers.category, numbers.branch, numbers.auroc
+    FROM numbers
+    JOIN chosen ON chosen.number = numbers.number
+    WHERE chosen.twins = 1 AND numbers.auroc IS NOT NULL
+    UNION ALL
+    SELECT setting, category, branch, auroc
     FROM (
         SELECT
-            *,
+            chosen.setting, numbers.category, numbers.branch, numbers.auroc,
             ROW_NUMBER() OVER (
-                PARTITION BY experiment, method, variant, dataset, category, k_shot, seed, task, branch
-                ORDER BY created_at DESC, run_id DESC
+                PARTITION BY chosen.setting, numbers.category, numbers.branch ORDER BY chosen.number DESC
             ) AS age
-        FROM measured
-        WHERE auroc IS NOT NULL
+        FROM numbers
+        JOIN chosen ON chosen.number = numbers.number
+        WHERE chosen.twins > 1 AND numbers.auroc IS NOT NULL
     ) AS by_age
     WHERE age = 1
 ),
+settings AS (
+    SELECT DISTINCT setting, task, experiment, method, variant, dataset, k_shot, seed FROM chosen
+),
 seed_averages AS (
-    SELECT task, experiment, method, variant, branch, dataset, k_shot, seed, AVG(auroc) AS mean
-    FROM latest
-    GROUP BY task, experiment, method, variant, branch, dataset, k_shot, seed
+    SELECT settings.*, averages.branch, averages.mean
+    FROM (SELECT setting, branch, AVG(auroc) AS mean FROM latest GROUP BY setting, branch) AS averages
+    JOIN settings ON settings.setting = averages.setting
 ),
 deviations AS (
     SELECT
@@ -27,9 +35,14 @@ deviations AS (
     GROUP BY task, experiment, method, variant, branch, dataset, k_shot
 ),
 category_averages AS (
-    SELECT task, experiment, method, variant, branch, dataset, k_shot, COUNT(*) AS cells, AVG(auroc) AS auroc
+    SELECT
+        settings.task, settings.experiment, settings.method, settings.variant, latest.branch, settings.dataset,
+        settings.k_shot, COUNT(*) AS cells, AVG(latest.auroc) AS auroc
     FROM latest
-    GROUP BY task, experiment, method, variant, branch, dataset, k_shot, category
+    JOIN settings ON settings.setting = latest.setting
+    GROUP BY
+        settings.task, settings.experiment, settings.method, settings.variant, latest.branch, settings.dataset,
+        settings.k_shot, latest.category
 ),
 means AS (
     SELECT task, experiment, method, variant, branch, dataset, k_shot, CAST(SUM(cells) AS BIGINT) AS cells, AVG(auroc) AS mean

@@ -1,14 +1,15 @@
--- The temporary tables that a report reads from; one statement each.
-CREATE TEMPORARY TABLE measured (
-    experiment VARCHAR, method VARCHAR, variant VARCHAR, dataset VARCHAR, category VARCHAR, k_shot INTEGER,
-    seed BIGINT, task VARCHAR, branch VARCHAR, auroc DOUBLE PRECISION, provenance VARCHAR, precision DOUBLE PRECISION,
-    run_id VARCHAR, created_at TIMESTAMP
+-- The temporary tables that a report reads from, slim, with one integer a run; views put the names of the runs back.
+CREATE TEMPORARY TABLE chosen (
+    number BIGINT, setting BIGINT, cell BIGINT, twins BIGINT, run_id VARCHAR, experiment VARCHAR, method VARCHAR,
+    variant VARCHAR, dataset VARCHAR, k_shot INTEGER, seed BIGINT, task VARCHAR, created_at TIMESTAMP
 );
-CREATE TEMPORARY TABLE cells (
-    experiment VARCHAR, method VARCHAR, variant VARCHAR, dataset VARCHAR, category VARCHAR, k_shot INTEGER,
-    seed BIGINT, task VARCHAR, semantic DOUBLE PRECISION, memory DOUBLE PRECISION, gap DOUBLE PRECISION,
-    abs_gap DOUBLE PRECISION, weak_branch VARCHAR, provenance VARCHAR, precision DOUBLE PRECISION, run_id VARCHAR,
-    age BIGINT
+CREATE TEMPORARY TABLE numbers (
+    number BIGINT, category VARCHAR, branch VARCHAR, auroc DOUBLE PRECISION, provenance VARCHAR,
+    precision DOUBLE PRECISION
+);
+CREATE TEMPORARY TABLE pairs (
+    number BIGINT, category VARCHAR, semantic DOUBLE PRECISION, memory DOUBLE PRECISION, gap DOUBLE PRECISION,
+    abs_gap DOUBLE PRECISION, weak_branch VARCHAR, provenance VARCHAR, age BIGINT
 );
 CREATE TEMPORARY TABLE seed_means (
     experiment VARCHAR, dataset VARCHAR, category VARCHAR, k_shot INTEGER, task VARCHAR, cells BIGINT, left_out BIGINT,
@@ -21,4 +22,11 @@ CREATE TEMPORARY TABLE summaries (
     semantic_weaker BIGINT, memory_weaker BIGINT, ties BIGINT, semantic_mean DOUBLE PRECISION,
     memory_mean DOUBLE PRECISION, mean_gap DOUBLE PRECISION, mean_abs_gap DOUBLE PRECISION,
     median_abs_gap DOUBLE PRECISION
-)
+);
+CREATE TEMPORARY VIEW cells AS
+SELECT
+    chosen.experiment, chosen.method, chosen.variant, chosen.dataset, pairs.category, chosen.k_shot, chosen.seed,
+    chosen.task, pairs.semantic, pairs.memory, pairs.gap, pairs.abs_gap, pairs.weak_branch, pairs.provenance, pairs.age,
+    chosen.run_id, chosen.number
+FROM pairs
+JOIN chosen ON chosen.number = pairs.number
