@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 DECIMALS = 12
 
 BRANCHES = ("semantic", "memory")
-BEST = ("exact", "reported")
 
 COLUMN_KINDS = {
     "semantic_weaker": "share_of:cells",
@@ -67,10 +66,11 @@ def select(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[s
     filters, notes = _with_experiment(connection, filters)
     for statement in load_sql("selection", "tables").sql.split(";"):
         connection.exec_driver_sql(statement)
-    _fill(connection, "chosen", filters)
-    for provenance in BEST if filters.provenance == "best" else (filters.provenance,):
-        _fill(connection, "numbers", replace(filters, provenance=provenance))
-    for step in ("pairs", "seed_means", "summaries"):
+    for step in ("chosen", "numbers"):
+        _fill(connection, step, filters)
+    if connection.execute(sa.text("SELECT COUNT(DISTINCT provenance) FROM numbers")).scalar_one() > 1:
+        _fill(connection, "superseded", filters)
+    for step in ("pairs", "ages", "seed_means", "summaries"):
         _fill(connection, step, filters)
     if not connection.execute(sa.text("SELECT COUNT(*) FROM numbers")).scalar():
         raise NoRowsError(f"no AUROC matches {_described(filters)}", "see what there is: promptad-db runs list")

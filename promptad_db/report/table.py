@@ -33,11 +33,14 @@ def _section(grid: Grid, width: int, *, colour: bool) -> str:
     from rich.text import Text
 
     console = _console(max(width, _NARROWEST_COLUMN * len(grid.headers)), colour=colour)
+    assert isinstance(console.file, io.StringIO)
     if grid.name:
         title = f" — {visible(grid.title)}" if grid.title else ""
         console.print(Text.assemble((visible(grid.name), "bold"), title))
-    console.print(_fitting(grid, console.width) if grid.rows else Text(NO_ROWS))
-    assert isinstance(console.file, io.StringIO)
+    widths = _natural_widths(grid)
+    if grid.rows and not colour and sum(widths) + _GAP * (len(widths) - 1) <= console.width:
+        return console.file.getvalue() + _plain(grid, widths)
+    console.print(_fitting(grid, widths, console.width) if grid.rows else Text(NO_ROWS))
     return console.file.getvalue().removesuffix("\n")
 
 
@@ -55,17 +58,44 @@ def _console(width: int, *, colour: bool) -> Console:
     )
 
 
-def _fitting(grid: Grid, width: int) -> Table:
+def _natural_widths(grid: Grid) -> list[int]:
+    """How wide each column is when nothing is folded."""
+    heads = [max(1, _width(header)) for header in grid.headers]
+    return [max(head, value) for head, value in zip(heads, _value_widths(grid), strict=True)]
+
+
+def _value_widths(grid: Grid) -> list[int]:
+    columns = range(len(grid.headers))
+    return [max((_width(row[index].text) for row in grid.rows), default=0) for index in columns]
+
+
+def _width(text: str) -> int:
     from rich.cells import cell_len
 
-    values = [max(cell_len(visible(row[index].text)) for row in grid.rows) for index in range(len(grid.headers))]
-    natural = [max(1, value, cell_len(visible(head))) for value, head in zip(values, grid.headers, strict=True)]
+    return cell_len(visible(text))
+
+
+def _plain(grid: Grid, widths: list[int]) -> str:
+    """What rich would print of a table that fits, without styles; rich needs seconds for thousands of rows."""
+
+    def line(texts: Sequence[str]) -> str:
+        padded = []
+        for text, width, numeric in zip(texts, widths, grid.numeric, strict=True):
+            space = " " * (width - _width(text))
+            padded.append(space + visible(text) if numeric else visible(text) + space)
+        return (" " * _GAP).join(padded)
+
+    rule = "─" * (sum(widths) + _GAP * (len(widths) - 1))
+    return "\n".join([line(grid.headers), rule, *(line([cell.text for cell in row]) for row in grid.rows)])
+
+
+def _fitting(grid: Grid, natural: list[int], width: int) -> Table:
     if sum(natural) + _GAP * (len(natural) - 1) <= width:
         return _upright(grid, natural, _GAP)
     if len(grid.rows) <= _TRANSPOSED_UP_TO:
         return _transposed(grid)
-    words = [max(map(cell_len, visible(header).split()), default=1) for header in grid.headers]
-    return _upright(grid, _tight(values, words, width), gap=1)
+    words = [max(map(_width, header.split()), default=1) for header in grid.headers]
+    return _upright(grid, _tight(_value_widths(grid), words, width), gap=1)
 
 
 def _tight(values: list[int], words: list[int], width: int) -> list[int] | list[None]:

@@ -1,11 +1,15 @@
--- Fill chosen: one row a run of the selection, numbered by time. A setting is what was run, seed included, and its twins
--- are the runs that repeat it; a cell number is shared by the runs of the same cells, whatever their method and variant.
+-- Fill chosen: one row a run of the selection, numbered by time. A setting is what was run, and its twins repeat it; a
+-- series is the settings that differ by their seed alone. A cell is what a report has one run for, and its rivals may be
+-- of other methods and variants; a place is the cells that differ by their seed alone.
 INSERT INTO chosen
 SELECT
     ROW_NUMBER() OVER (ORDER BY created_at, run_id),
     DENSE_RANK() OVER (ORDER BY experiment, method, variant, dataset, k_shot, seed, task),
-    DENSE_RANK() OVER (ORDER BY experiment, dataset, k_shot, seed, task),
     COUNT(*) OVER (PARTITION BY experiment, method, variant, dataset, k_shot, seed, task),
+    DENSE_RANK() OVER (ORDER BY experiment, method, variant, dataset, k_shot, task),
+    DENSE_RANK() OVER (ORDER BY experiment, dataset, k_shot, seed, task),
+    COUNT(*) OVER (PARTITION BY experiment, dataset, k_shot, seed, task),
+    DENSE_RANK() OVER (ORDER BY experiment, dataset, k_shot, task),
     run_id, experiment, method, variant, dataset, k_shot, seed, task, created_at
 FROM runs
 WHERE (CAST(:tasks AS VARCHAR[]) IS NULL OR task = ANY(CAST(:tasks AS VARCHAR[])))

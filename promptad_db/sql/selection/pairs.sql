@@ -1,4 +1,4 @@
--- Fill pairs: both branches of each run and category side by side; age 1 is the run that counts for a cell.
+-- Fill pairs: both branches of each run and category side by side. Age 1 counts for a cell; rivals are aged later.
 INSERT INTO pairs
 SELECT
     number, category, semantic, memory,
@@ -10,21 +10,19 @@ SELECT
         WHEN memory > semantic THEN :branch_a
         ELSE :branch_b
     END AS weak_branch,
-    provenance,
-    ROW_NUMBER() OVER (PARTITION BY cell, category ORDER BY branches DESC, number DESC) AS age
+    CASE WHEN first_provenance = last_provenance THEN first_provenance ELSE 'mixed' END AS provenance,
+    branches,
+    1 AS age
 FROM (
     SELECT
-        numbers.number, numbers.category, chosen.cell,
-        MAX(CASE WHEN numbers.branch = :branch_a THEN numbers.auroc END) AS semantic,
-        MAX(CASE WHEN numbers.branch = :branch_b THEN numbers.auroc END) AS memory,
-        MAX(numbers.precision) AS precision,
+        number, category,
+        MAX(CASE WHEN branch = :branch_a THEN auroc END) AS semantic,
+        MAX(CASE WHEN branch = :branch_b THEN auroc END) AS memory,
+        MAX(precision) AS precision,
         COUNT(*) AS branches,
-        CASE
-            WHEN MIN(numbers.provenance) = MAX(numbers.provenance) THEN MIN(numbers.provenance)
-            ELSE 'mixed'
-        END AS provenance
+        MIN(provenance) AS first_provenance,
+        MAX(provenance) AS last_provenance
     FROM numbers
-    JOIN chosen ON chosen.number = numbers.number
-    WHERE numbers.branch IN (:branch_a, :branch_b)
-    GROUP BY numbers.number, numbers.category, chosen.cell
+    WHERE branch IN (:branch_a, :branch_b)
+    GROUP BY number, category
 ) AS both_branches

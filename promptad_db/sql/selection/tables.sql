@@ -1,6 +1,6 @@
 -- The temporary tables that a report reads from, slim, with one integer a run; views put the names of the runs back.
 CREATE TEMPORARY TABLE chosen (
-    number BIGINT, setting BIGINT, cell BIGINT, twins BIGINT, run_id VARCHAR, experiment VARCHAR, method VARCHAR,
+    number BIGINT, setting BIGINT, twins BIGINT, series BIGINT, cell BIGINT, rivals BIGINT, place BIGINT, run_id VARCHAR, experiment VARCHAR, method VARCHAR,
     variant VARCHAR, dataset VARCHAR, k_shot INTEGER, seed BIGINT, task VARCHAR, created_at TIMESTAMP
 );
 CREATE TEMPORARY TABLE numbers (
@@ -9,7 +9,7 @@ CREATE TEMPORARY TABLE numbers (
 );
 CREATE TEMPORARY TABLE pairs (
     number BIGINT, category VARCHAR, semantic DOUBLE PRECISION, memory DOUBLE PRECISION, gap DOUBLE PRECISION,
-    abs_gap DOUBLE PRECISION, weak_branch VARCHAR, provenance VARCHAR, age BIGINT
+    abs_gap DOUBLE PRECISION, weak_branch VARCHAR, provenance VARCHAR, branches BIGINT, age BIGINT
 );
 CREATE TEMPORARY TABLE seed_means (
     experiment VARCHAR, dataset VARCHAR, category VARCHAR, k_shot INTEGER, task VARCHAR, cells BIGINT, left_out BIGINT,
@@ -27,6 +27,6 @@ CREATE TEMPORARY VIEW cells AS
 SELECT
     chosen.experiment, chosen.method, chosen.variant, chosen.dataset, pairs.category, chosen.k_shot, chosen.seed,
     chosen.task, pairs.semantic, pairs.memory, pairs.gap, pairs.abs_gap, pairs.weak_branch, pairs.provenance, pairs.age,
-    chosen.run_id, chosen.number
+    chosen.run_id, chosen.number, chosen.place
 FROM pairs
 JOIN chosen ON chosen.number = pairs.number
