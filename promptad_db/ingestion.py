@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from promptad_db import run_folder
+from promptad_db.db.write import IndexOutcome, index_folders
 from promptad_db.errors import DatabaseError, InputError
-from promptad_db.files import sha256_of
 from promptad_db.readers import FILE_READERS, ImportedRun, ImportOptions, Reader, mvtec_maps
+from promptad_db.readers.store import store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from promptad_db.records import CategoryResult
 
 SUFFIXES = (".json", ".csv", ".parquet")
 
 
 @dataclass
-class IngestOutcome:
-    """What an ingest did, in runs, and every file it rejected with the reason."""
+class IngestOutcome(IndexOutcome):
+    """What an ingest did, in runs, the files it rejected with the reason, and those of other kinds it passed over."""
 
-    added: list[str] = field(default_factory=list)
-    extended: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    rejected: list[tuple[Path, str]] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
     cells: int = 0
 
@@ -79,7 +73,8 @@ def ingest(
         imported += list(mvtec_maps.read([], options, _rejecting(outcome)))
     for done, run in enumerate(imported, start=1):
         try:
-            folders.append(_store(run, root, outcome, replace=replace))
+            folders.append(store(run, root, _rejecting(outcome), replace=replace))
+            outcome.cells += len(run.categories)
         except InputError as error:
             outcome.rejected.append((min(run.files), str(error)))
         progress("writing run folders", done, len(imported))
@@ -101,8 +96,6 @@ def _index(
     replace: bool,
     progress: Callable[[str, int, int], None],
 ) -> None:
-    from promptad_db.db import index_folders
-
     done = 0
 
     def step() -> None:
@@ -207,81 +200,6 @@ def _read_foreign(found: _Found, options: ImportOptions, outcome: IngestOutcome)
 
 def _rejecting(outcome: IngestOutcome) -> Callable[[Path, str], None]:
     return lambda path, reason: outcome.rejected.append((path, reason))
-
-
-def _store(run: ImportedRun, root: Path, outcome: IngestOutcome, *, replace: bool) -> Path:
-    """The run folder of an imported run: a new one, or the one of the same run with what is new added to it."""
-    suffix = run.fingerprint()
-    existing = sorted(root.glob(f"*-{suffix}")) if root.is_dir() else []
-    source = {"kind": run.kind, "files": [_source_file(path) for path in sorted(run.files)]}
-    if existing:
-        folder = existing[-1]
-        changed = False
-    else:
-        created_at = run_folder.now()
-        run_id = run_folder.new_run_id(
-            created_at, dataset=run.dataset, k_shot=run.k_shot, seed=run.seed, task=run.task, suffix=suffix
-        )
-        folder = run_folder.create_run(root, run.info(run_id, created_at, source))
-        changed = False
-    stored = set(run_folder.list_categories(folder))
-    for category, result in run.categories.items():
-        try:
-            if category in stored:
-                if _same(run_folder.read_category(folder, category), result):
-                    continue
-                if not replace:
-                    reason = f"{category} differs from what was ingested before; --replace takes the new numbers"
-                    outcome.rejected.append((run.origin(category), f"{folder.name}: {reason}"))
-                    continue
-            run_folder.write_category(folder, result, replace_existing=replace)
-            changed = True
-        except InputError as error:
-            outcome.rejected.append((run.origin(category), str(error)))
-    outcome.cells += len(run.categories)
-    if existing and changed:
-        stored_info = run_folder.read_run(folder)
-        run_folder.update_run(
-            folder,
-            source=_merged_source(stored_info.source, source),
-            render=stored_info.render or run.render,
-            finished_at=run_folder.now(),
-        )
-    return folder
-
-
-def _merged_source(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """What a run came from, with the files of both imports, each at its newest hash."""
-    files = {file["path"]: file for file in [*known.get("files", []), *new["files"]]}
-    return {**new, "files": [files[path] for path in sorted(files)]}
-
-
-def _source_file(path: Path) -> dict[str, str]:
-    return {"path": str(path.resolve()), "sha256": sha256_of(path)}
-
-
-def _same(one: CategoryResult, other: CategoryResult) -> bool:
-    """Whether two results hold the same content."""
-    return (
-        one.images == other.images
-        and _without_defaults(one) == _without_defaults(other)
-        and _same_array(one.labels, other.labels)
-        and _same_array(one.masks, other.masks)
-        and _same_arrays(one.scores, other.scores)
-        and _same_arrays(one.maps, other.maps)
-    )
-
-
-def _without_defaults(result: CategoryResult) -> tuple[Any, ...]:
-    return ([asdict(metric) for metric in result.metrics], result.defect_types, result.timings)
-
-
-def _same_array(one: Any, other: Any) -> bool:
-    return (one is None and other is None) or np.array_equal(one, other)
-
-
-def _same_arrays(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return list(one) == list(other) and all(np.array_equal(one[name], other[name]) for name in one)
 
 
 def rejected_lines(rejected: Iterable[tuple[Path, str]]) -> list[str]:

@@ -50,6 +50,7 @@ def compare(
             for table in ("side_a", "side_b"):
                 _merge_branches(connection, table, branch, branch)
         notes += _differences(connection, *runs)
+        connection.exec_driver_sql(f"CREATE TEMPORARY VIEW both_sides AS {load_sql('compare', 'both_sides').sql}")
         sides = f"a is {kind} {first}, b is {kind} {second}."
         sections = [_section(connection, name, filters, sides) for name in ("totals", "categories")]
         left_out = fetch(connection, load_sql("compare", "left_out").sql).records()[0]

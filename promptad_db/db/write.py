@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import sqlalchemy as sa
 
 from promptad_db import run_folder
 from promptad_db.datasets.categories import kind_of
 from promptad_db.db import connect, tables
+from promptad_db.db.rows import Columns, FolderRows, columns_of, run_row
 from promptad_db.errors import InputError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     import pyarrow as pa
-    from numpy.typing import NDArray
 
-    from promptad_db.records import CategoryResult, RunInfo
 
 ROWS_A_TRANSACTION = 200_000
 RUNS_A_TRANSACTION = 5_000
-
-Columns = dict[str, list[Any]]
 
 
 @dataclass
@@ -38,31 +33,6 @@ class IndexOutcome:
     extended: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     rejected: list[tuple[Path, str]] = field(default_factory=list)
-
-
-@dataclass
-class _ReadRun:
-    """A run folder as it is now; ``rows`` by table is None as long as nothing in it needs to be written."""
-
-    info: RunInfo
-    folder: Path
-    fingerprints: dict[str, str] = field(default_factory=dict)
-    rows: dict[str, Columns] | None = None
-    rejected: list[tuple[Path, str]] = field(default_factory=list)
-
-    def read_rows(self) -> None:
-        """Read every category; one that cannot be trusted is rejected and left out."""
-        self.rows = {table.name: {} for table in tables.CATEGORY_TABLES}
-        for category, fingerprint in list(self.fingerprints.items()):
-            try:
-                _append_category(self, run_folder.read_category(self.folder, category), fingerprint)
-            except (InputError, OSError) as error:
-                del self.fingerprints[category]
-                self.rejected.append((run_folder.category_folder(self.folder, category), str(error)))
-
-    def count(self) -> int:
-        """How many rows there are to write."""
-        return sum(len(next(iter(columns.values()), [])) for columns in (self.rows or {}).values())
 
 
 @dataclass
@@ -98,13 +68,13 @@ def index_folders(
 
 def _batches(
     folders: list[Path], database: Path, outcome: IndexOutcome, progress: Callable[[], None]
-) -> Iterator[list[_ReadRun]]:
+) -> Iterator[list[FolderRows]]:
     """The runs that can be read, as many at a time as one short transaction takes."""
     known: dict[str, _Stored] = {}
     if database.exists():
         with connect.reading(database) as connection:
             known = _stored(connection, [folder.name for folder in folders])
-    batch: list[_ReadRun] = []
+    batch: list[FolderRows] = []
     rows = 0
     for folder in folders:
         try:
@@ -123,10 +93,10 @@ def _batches(
         yield batch
 
 
-def _read_run(folder: Path, known: _Stored | None) -> _ReadRun:
+def _read_run(folder: Path, known: _Stored | None) -> FolderRows:
     """Read a run folder; what the database knows by its fingerprint is not read again."""
     folder = folder.resolve()
-    run = _ReadRun(run_folder.read_run(folder), folder)
+    run = FolderRows(run_folder.read_run(folder), folder)
     for category in run_folder.list_categories(folder):
         try:
             run.fingerprints[category] = run_folder.category_fingerprint(folder, category)
@@ -137,62 +107,9 @@ def _read_run(folder: Path, known: _Stored | None) -> _ReadRun:
     return run
 
 
-def _append_category(run: _ReadRun, result: CategoryResult, fingerprint: str) -> None:
-    run.fingerprints[result.category] = fingerprint
-    count, labels = len(result.images), result.labels
-    key = {"run_id": run.info.run_id, "category": result.category}
-
-    assert run.rows is not None
-    rows = run.rows
-
-    def append(table: sa.Table, **columns: Sequence[Any]) -> None:
-        length = max((len(values) for values in columns.values()), default=0)
-        stored = rows[table.name]
-        for name, value in key.items():
-            stored.setdefault(name, []).extend([value] * length)
-        for name, values in columns.items():
-            stored.setdefault(name, []).extend(values)
-
-    append(
-        tables.run_categories,
-        fingerprint=[fingerprint],
-        n_images=[count],
-        n_anomalous=[None if labels is None else int(labels.sum())],
-    )
-    append(
-        tables.images,
-        image=result.images,
-        defect_type=result.defect_types or [None] * count,
-        label=[None] * count if labels is None else labels.tolist(),
-    )
-    for branch, scores in result.scores.items():
-        append(tables.image_scores, image=result.images, branch=[branch] * count, score=scores.tolist())
-    stats: list[tuple[str, str, NDArray[Any]]] = [("image", branch, scores) for branch, scores in result.scores.items()]
-    stats += [("pixel", branch, maps) for branch, maps in result.maps.items()]
-    for level, branch, values in stats:
-        append(
-            tables.branch_stats,
-            branch=[branch],
-            level=[level],
-            n=[values.size],
-            mean=[float(values.mean(dtype=np.float64))],
-            std=[float(values.std(dtype=np.float64))],
-            min=[float(values.min())],
-            max=[float(values.max())],
-        )
-    names = [column.name for column in tables.metrics.columns if column.name not in key]
-    append(tables.metrics, **{name: [getattr(metric, name) for metric in result.metrics] for name in names})
-    append(
-        tables.timings,
-        stage=list(result.timings),
-        seconds=list(result.timings.values()),
-        n_images=[count] * len(result.timings),
-    )
-
-
-def _write_batch(connection: sa.Connection, batch: list[_ReadRun], outcome: IndexOutcome, *, replace: bool) -> None:
+def _write_batch(connection: sa.Connection, batch: list[FolderRows], outcome: IndexOutcome, *, replace: bool) -> None:
     known = _stored(connection, [run.info.run_id for run in batch])
-    writing: dict[str, _ReadRun] = {}
+    writing: dict[str, FolderRows] = {}
     for run in batch:
         run_id = run.info.run_id
         stored = known.get(run_id)
@@ -210,7 +127,7 @@ def _write_batch(connection: sa.Connection, batch: list[_ReadRun], outcome: Inde
             writing[run_id] = run
         else:
             outcome.unchanged.append(run_id)
-            if (stored.row, stored.tags) != (_run_row(run), set(run.info.tags)):
+            if (stored.row, stored.tags) != (run_row(run), set(run.info.tags)):
                 _replace_run_row(connection, run)
     for run in writing.values():
         if run.rows is None:
@@ -241,21 +158,21 @@ def _among(column: sa.Column[Any], run_ids: list[str]) -> sa.ColumnElement[bool]
     return column.in_(sa.select(sa.func.unnest(sa.func.string_to_array(",".join(run_ids), ","))))
 
 
-def _replace_run_row(connection: sa.Connection, run: _ReadRun) -> None:
+def _replace_run_row(connection: sa.Connection, run: FolderRows) -> None:
     for table in (tables.runs, tables.run_tags):
         connection.execute(table.delete().where(table.c.run_id == run.info.run_id))
-    connection.execute(tables.runs.insert(), [_run_row(run)])
+    connection.execute(tables.runs.insert(), [run_row(run)])
     _insert_tags(connection, [run])
 
 
-def _insert_tags(connection: sa.Connection, runs: list[_ReadRun]) -> None:
+def _insert_tags(connection: sa.Connection, runs: list[FolderRows]) -> None:
     tags = [{"run_id": run.info.run_id, "tag": tag} for run in runs for tag in dict.fromkeys(run.info.tags)]
     if tags:
         connection.execute(tables.run_tags.insert(), tags)
 
 
-def _insert_runs(connection: sa.Connection, runs: list[_ReadRun]) -> None:
-    _insert(connection, tables.runs, _columns([_run_row(run) for run in runs]))
+def _insert_runs(connection: sa.Connection, runs: list[FolderRows]) -> None:
+    _insert(connection, tables.runs, columns_of([run_row(run) for run in runs]))
     _insert_tags(connection, runs)
     for table in tables.CATEGORY_TABLES:
         columns: Columns = {column.name: [] for column in table.columns}
@@ -274,11 +191,13 @@ def _insert_categories(connection: sa.Connection, found: set[tuple[str, str]]) -
     _insert(
         connection,
         tables.categories,
-        _columns([{"dataset": name, "category": category, "kind": kind_of(name, category)} for name, category in new]),
+        columns_of(
+            [{"dataset": name, "category": category, "kind": kind_of(name, category)} for name, category in new]
+        ),
     )
 
 
-def _delete_before_writing(connection: sa.Connection, run: _ReadRun) -> None:
+def _delete_before_writing(connection: sa.Connection, run: FolderRows) -> None:
     """Make room for a run; categories that could not be read this time keep the rows that they have."""
     run_id = run.info.run_id
     for table in (tables.runs, tables.run_tags):
@@ -320,41 +239,3 @@ def _arrow_type(column: sa.Column[Any]) -> pa.DataType:
         sa.Double: pa.float64(),
         sa.DateTime: pa.timestamp("us"),
     }[type(column.type)]
-
-
-def _columns(rows: list[dict[str, Any]]) -> Columns:
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-
-
-def _run_row(run: _ReadRun) -> dict[str, Any]:
-    info, render = run.info, run.info.render
-    return {
-        "run_id": info.run_id,
-        "experiment": info.experiment,
-        "method": info.method,
-        "variant": info.variant,
-        "task": info.task,
-        "dataset": info.dataset,
-        "k_shot": info.k_shot,
-        "seed": info.seed,
-        "status": info.status,
-        "created_at": _utc(info.created_at),
-        "finished_at": None if info.finished_at is None else _utc(info.finished_at),
-        "model_name": info.model.get("name"),
-        "pretrained": info.model.get("pretrained"),
-        "weights_sha256": info.model.get("weights_sha256"),
-        "render_height": None if render is None else render.height,
-        "render_width": None if render is None else render.width,
-        "interpolation": None if render is None else render.interpolation,
-        "gaussian_sigma": None if render is None else float(render.gaussian_sigma),
-        "image_score": info.image_score,
-        "selection": info.selection,
-        "protocol": info.protocol,
-        "source_kind": info.source.get("kind"),
-        "note": info.note,
-        "folder": str(run.folder),
-    }
-
-
-def _utc(time: str) -> datetime:
-    return datetime.fromisoformat(time).astimezone(UTC).replace(tzinfo=None)

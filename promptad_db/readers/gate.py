@@ -12,66 +12,29 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from promptad_db.errors import InputError
 from promptad_db.files import read_json
-from promptad_db.readers.ground_truth import add_ground_truth
+from promptad_db.readers.gate_cells import Cell, DisagreementError, RunKey, add_all, assembled, estimate
 from promptad_db.readers.imported import ImportedRun, ImportOptions, Reject, fraction, image_names, reported
 from promptad_db.records import LEVEL_OF_TASK, TASKS, CategoryResult, Metric, Task
-from promptad_db.scoring import score_category
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-KIND = "gate"
 MODES = ("semantic", "memory", "max", "harmonic", "oracle")
-AGREEMENT = 1e-11
 
 _CSV_COLUMNS = {"dataset", "class", "k_shot", "task", "mode", "auroc", "semantic_auroc", "memory_auroc"}
 _RESULT_NAME = re.compile(r"(?P<category>.+)_seed(?P<seed>\d{1,18})_(?P<task>cls|seg)\.json")
 _META_NAME = re.compile(r"(?P<category>.+)_seed(?P<seed>\d{1,18})_(?P<mode>[a-z]+)\.json")
 _K_FOLDER = re.compile(r"k_(\d{1,6})")
 _SCORE_KEYS = {"semantic_scores", "memory_scores"}
-
-RunKey = tuple[Path, str, int, int | None, Task]
-
-
-@dataclass
-class _Cell:
-    """What the files say of one category: numbers with the file of each, and a scores file."""
-
-    numbers: dict[tuple[str, str], tuple[Metric, Path]] = field(default_factory=dict)
-    scores: CategoryResult | None = None
-    scores_file: Path | None = None
-    files: set[Path] = field(default_factory=set)
-    refused: bool = False
-
-    def add(self, metric: Metric, path: Path) -> None:
-        key = (metric.branch, metric.provenance)
-        self.files.add(path)
-        if key not in self.numbers:
-            self.numbers[key] = (metric, path)
-            return
-        known, source = self.numbers[key]
-        assert known.value is not None
-        assert metric.value is not None
-        if abs(known.value - metric.value) > AGREEMENT:
-            raise _DisagreementError(
-                f"{metric.branch} AUROC is {metric.value * 100:.10g} here, but {known.value * 100:.10g} in {source}"
-            )
-        if metric.note and not known.note:
-            self.numbers[key] = (metric, source)
-
-
-class _DisagreementError(InputError):
-    """Two files tell different numbers for one cell."""
 
 
 def recognise(path: Path) -> bool:
@@ -91,7 +54,7 @@ def recognise(path: Path) -> bool:
 
 def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Iterator[ImportedRun]:
     """One run per root, dataset, K, seed and task."""
-    cells: dict[RunKey, dict[str, _Cell]] = {}
+    cells: dict[RunKey, dict[str, Cell]] = {}
     for path in sorted(paths, key=lambda path: (path.suffix == ".csv", path)):
         try:
             if path.suffix == ".csv":
@@ -103,12 +66,12 @@ def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Itera
         except InputError as error:
             reject(path, _without_path(error, path))
     for key in sorted(cells, key=str):
-        run = _assembled(key, cells[key], options, reject)
+        run = assembled(key, cells[key], options, reject)
         if run.categories:
             yield run
 
 
-def _read_results(path: Path, cells: dict[RunKey, dict[str, _Cell]], options: ImportOptions) -> None:
+def _read_results(path: Path, cells: dict[RunKey, dict[str, Cell]], options: ImportOptions) -> None:
     content = read_json(path)
     if not isinstance(content, dict) or not _holds_modes(content):
         raise InputError("holds no AUROC of a score mode (semantic, memory, max, harmonic, oracle)")
@@ -127,10 +90,10 @@ def _read_results(path: Path, cells: dict[RunKey, dict[str, _Cell]], options: Im
             if f"{short}_{branch}" in numbers:
                 metrics.append(_reported(task, branch, numbers[f"{short}_{branch}"], {}))
     cell = _cell(cells, _place(path, options), seed, task, category)
-    _add_all(cell, metrics, path)
+    add_all(cell, metrics, path)
 
 
-def _read_csv(path: Path, cells: dict[RunKey, dict[str, _Cell]], options: ImportOptions, reject: Reject) -> None:
+def _read_csv(path: Path, cells: dict[RunKey, dict[str, Cell]], options: ImportOptions, reject: Reject) -> None:
     seed = _seed_of_siblings(path.parent)
     seed = options.seed if seed is None else seed
     with path.open(newline="", encoding="utf-8-sig") as file:
@@ -146,8 +109,8 @@ def _read_csv(path: Path, cells: dict[RunKey, dict[str, _Cell]], options: Import
             continue
         place = (path.parent.resolve(), row["dataset"], int(row["k_shot"]))
         try:
-            _add_all(_cell(cells, place, seed, row["task"], row["class"]), metrics, path)
-        except _DisagreementError as error:
+            add_all(_cell(cells, place, seed, row["task"], row["class"]), metrics, path)
+        except DisagreementError as error:
             reject(path, f"line {line}: {error}; {row['class']} of this run is left out")
 
 
@@ -163,11 +126,11 @@ def _metrics_of_row(row: dict[str, Any]) -> list[Metric]:
         if value and task == "cls":
             metrics.append(_reported("cls", branch, value, {}))
         elif value and mode == "max":
-            metrics.append(_estimate(branch, fraction(value, f"{branch}_auroc")))
+            metrics.append(estimate(branch, fraction(value, f"{branch}_auroc")))
     return metrics
 
 
-def _read_metadata(path: Path, cells: dict[RunKey, dict[str, _Cell]], options: ImportOptions) -> None:
+def _read_metadata(path: Path, cells: dict[RunKey, dict[str, Cell]], options: ImportOptions) -> None:
     content = read_json(path)
     if not isinstance(content, dict) or not set(content) >= _SCORE_KEYS:
         raise InputError("lacks semantic_scores or memory_scores")
@@ -190,77 +153,12 @@ def _read_metadata(path: Path, cells: dict[RunKey, dict[str, _Cell]], options: I
     cell = _cell(cells, _place(path, options), seed, task, category)
     if cell.scores is not None and not _same_scores(cell.scores, result):
         cell.refused = True
-        raise _DisagreementError(
+        raise DisagreementError(
             f"its scores differ from those of {min(cell.files & set(path.parent.iterdir()), default=path.parent)}"
         )
     if cell.scores is None or result.labels is not None:
         cell.scores, cell.scores_file = result, path
     cell.files.add(path)
-
-
-def _assembled(key: RunKey, cells: dict[str, _Cell], options: ImportOptions, reject: Reject) -> ImportedRun:
-    root, dataset, k_shot, seed, task = key
-    run = ImportedRun(
-        kind=KIND,
-        experiment=options.experiment or root.name,
-        method=options.method or "PromptAD",
-        task=task,
-        dataset=dataset,
-        k_shot=k_shot,
-        seed=seed,
-        selection="best_on_test",
-    )
-    for category, cell in sorted(cells.items()):
-        if cell.refused or not (cell.numbers or cell.scores):
-            continue
-        result = cell.scores or CategoryResult(category)
-        numbers = [metric for metric, _ in cell.numbers.values()]
-        if cell.scores is not None:
-            try:
-                exact = _exact(run, result, numbers, options)
-            except InputError as error:
-                reject(cell.scores_file or min(cell.files), str(error))
-                exact = []
-            if not exact and result.labels is None and not any(metric.provenance == "approx" for metric in numbers):
-                numbers += _estimates_without_truth(result, numbers, task)
-            numbers += exact
-        result.metrics = sorted(
-            numbers, key=lambda metric: (metric.level, metric.branch, metric.metric, metric.provenance)
-        )
-        run.categories[category] = result
-        run.origins[category] = min(cell.files)
-        run.files |= cell.files
-    return run
-
-
-def _exact(run: ImportedRun, result: CategoryResult, numbers: list[Metric], options: ImportOptions) -> list[Metric]:
-    if result.labels is not None and run.task == "cls":
-        return score_category(result, None)
-    if options.data_root is None:
-        return []
-    truth = {metric.branch: metric.value for metric in numbers if metric.provenance == "reported"}
-    render, exact = add_ground_truth(result, run.task, run.dataset, truth, options.data_root, run.render)
-    run.render = render or run.render
-    return exact
-
-
-def _estimates_without_truth(result: CategoryResult, numbers: list[Metric], task: Task) -> list[Metric]:
-    """The old estimate, max AUROC x branch mean / larger mean: all that scores without ground truth give."""
-    fused = next(
-        (metric.value for metric in numbers if (metric.branch, metric.provenance) == ("max", "reported")), None
-    )
-    stored = result.scores if task == "cls" else result.maps
-    means = {branch: float(values.mean(dtype=np.float64)) for branch, values in stored.items()}
-    if fused is None or not means or min(means.values()) < 0 or max(means.values()) <= 0:
-        return []
-    larger = max(means.values())
-    return [_estimate(branch, fused * mean / larger, task) for branch, mean in means.items()]
-
-
-def _estimate(branch: str, value: float, task: Task = "seg") -> Metric:
-    return Metric(
-        LEVEL_OF_TASK[task], branch, "auroc", value, "approx", note="max AUROC x branch mean / larger branch mean"
-    )
 
 
 def _reported(task: Any, mode: str, percent: object, row: dict[str, Any]) -> Metric:
@@ -275,19 +173,10 @@ def _reported(task: Any, mode: str, percent: object, row: dict[str, Any]) -> Met
     return reported(LEVEL_OF_TASK[task], branch, percent, where=f"the AUROC of mode {mode}", note=note)
 
 
-def _add_all(cell: _Cell, metrics: list[Metric], path: Path) -> None:
-    try:
-        for metric in metrics:
-            cell.add(metric, path)
-    except _DisagreementError:
-        cell.refused = True
-        raise
-
-
 def _cell(
-    cells: dict[RunKey, dict[str, _Cell]], place: tuple[Path, str, int], seed: int | None, task: Any, category: str
-) -> _Cell:
-    return cells.setdefault((*place, seed, task), {}).setdefault(category, _Cell())
+    cells: dict[RunKey, dict[str, Cell]], place: tuple[Path, str, int], seed: int | None, task: Any, category: str
+) -> Cell:
+    return cells.setdefault((*place, seed, task), {}).setdefault(category, Cell())
 
 
 def _place(path: Path, options: ImportOptions) -> tuple[Path, str, int]:

@@ -1,20 +1,13 @@
 -- Category by category, averaged over K and seeds; delta is b - a, wins count the cells where b is higher.
 SELECT
-    one.task, one.branch, one.dataset, one.category,
+    task, branch, dataset, category,
     COUNT(*) AS cells,
-    AVG(one.auroc) AS a,
-    AVG(other.auroc) AS b,
-    AVG(other.auroc - one.auroc) AS delta,
-    COUNT(CASE WHEN other.auroc - one.auroc > GREATEST(one.precision, other.precision) * 0.999999 THEN 1 END) AS wins,
-    COUNT(CASE WHEN one.auroc - other.auroc > GREATEST(one.precision, other.precision) * 0.999999 THEN 1 END) AS losses
-FROM side_a AS one
-JOIN side_b AS other
-    ON other.task = one.task
-    AND other.branch = one.branch
-    AND other.dataset = one.dataset
-    AND other.category = one.category
-    AND other.k_shot = one.k_shot
-    AND other.seed IS NOT DISTINCT FROM one.seed
-WHERE one.auroc IS NOT NULL AND other.auroc IS NOT NULL
-GROUP BY one.task, one.branch, one.dataset, one.category
-ORDER BY one.task, one.branch, CAST(1e9 * AVG(other.auroc - one.auroc) AS BIGINT) DESC, one.dataset, one.category
+    AVG(a) AS a,
+    AVG(b) AS b,
+    AVG(delta) AS delta,
+    COUNT(CASE WHEN outcome = 'win' THEN 1 END) AS wins,
+    COUNT(CASE WHEN outcome = 'tie' THEN 1 END) AS ties,
+    COUNT(CASE WHEN outcome = 'loss' THEN 1 END) AS losses
+FROM both_sides
+GROUP BY task, branch, dataset, category
+ORDER BY task, branch, CAST(1e9 * AVG(delta) AS BIGINT) DESC, dataset, category

@@ -1,32 +1,26 @@
 -- Over the cells that both have; delta is b - a, wins count the cells where b is higher.
-WITH paired AS (
+WITH seed_means AS (
     SELECT
-        one.task, one.branch, one.dataset, one.category, one.k_shot,
+        task, branch, dataset, category, k_shot,
         COUNT(*) AS cells,
-        COUNT(CASE WHEN other.auroc - one.auroc > GREATEST(one.precision, other.precision) * 0.999999 THEN 1 END) AS wins,
-        COUNT(CASE WHEN one.auroc - other.auroc > GREATEST(one.precision, other.precision) * 0.999999 THEN 1 END) AS losses,
-        AVG(one.auroc) AS mean_a,
-        AVG(other.auroc) AS mean_b
-    FROM side_a AS one
-    JOIN side_b AS other
-        ON other.task = one.task
-        AND other.branch = one.branch
-        AND other.dataset = one.dataset
-        AND other.category = one.category
-        AND other.k_shot = one.k_shot
-        AND other.seed IS NOT DISTINCT FROM one.seed
-    WHERE one.auroc IS NOT NULL AND other.auroc IS NOT NULL
-    GROUP BY one.task, one.branch, one.dataset, one.category, one.k_shot
+        COUNT(CASE WHEN outcome = 'win' THEN 1 END) AS wins,
+        COUNT(CASE WHEN outcome = 'tie' THEN 1 END) AS ties,
+        COUNT(CASE WHEN outcome = 'loss' THEN 1 END) AS losses,
+        AVG(a) AS a,
+        AVG(b) AS b,
+        AVG(delta) AS delta
+    FROM both_sides
+    GROUP BY task, branch, dataset, category, k_shot
 )
 SELECT
     task, branch,
     CAST(SUM(cells) AS BIGINT) AS cells,
-    AVG(mean_a) AS mean_a,
-    AVG(mean_b) AS mean_b,
-    AVG(mean_b - mean_a) AS delta,
+    AVG(a) AS mean_a,
+    AVG(b) AS mean_b,
+    AVG(delta) AS delta,
     CAST(SUM(wins) AS BIGINT) AS wins,
-    CAST(SUM(cells) - SUM(wins) - SUM(losses) AS BIGINT) AS ties,
+    CAST(SUM(ties) AS BIGINT) AS ties,
     CAST(SUM(losses) AS BIGINT) AS losses
-FROM paired
+FROM seed_means
 GROUP BY task, branch
 ORDER BY task, branch

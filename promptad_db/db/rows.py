@@ -1,0 +1,141 @@
+"""Run folders as table rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from promptad_db import run_folder
+from promptad_db.db import tables
+from promptad_db.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import sqlalchemy as sa
+    from numpy.typing import NDArray
+
+    from promptad_db.records import CategoryResult, RunInfo
+
+
+Columns = dict[str, list[Any]]
+
+
+@dataclass
+class FolderRows:
+    """A run folder as it is now; ``rows`` by table is None as long as nothing in it needs to be written."""
+
+    info: RunInfo
+    folder: Path
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, Columns] | None = None
+    rejected: list[tuple[Path, str]] = field(default_factory=list)
+
+    def read_rows(self) -> None:
+        """Read every category; one that cannot be trusted is rejected and left out."""
+        self.rows = {table.name: {} for table in tables.CATEGORY_TABLES}
+        for category, fingerprint in list(self.fingerprints.items()):
+            try:
+                _append_category(self, run_folder.read_category(self.folder, category), fingerprint)
+            except (InputError, OSError) as error:
+                del self.fingerprints[category]
+                self.rejected.append((run_folder.category_folder(self.folder, category), str(error)))
+
+    def count(self) -> int:
+        """How many rows there are to write."""
+        return sum(len(next(iter(columns.values()), [])) for columns in (self.rows or {}).values())
+
+
+def _append_category(run: FolderRows, result: CategoryResult, fingerprint: str) -> None:
+    run.fingerprints[result.category] = fingerprint
+    count, labels = len(result.images), result.labels
+    key = {"run_id": run.info.run_id, "category": result.category}
+
+    assert run.rows is not None
+    rows = run.rows
+
+    def append(table: sa.Table, **columns: Sequence[Any]) -> None:
+        length = max((len(values) for values in columns.values()), default=0)
+        stored = rows[table.name]
+        for name, value in key.items():
+            stored.setdefault(name, []).extend([value] * length)
+        for name, values in columns.items():
+            stored.setdefault(name, []).extend(values)
+
+    append(
+        tables.run_categories,
+        fingerprint=[fingerprint],
+        n_images=[count],
+        n_anomalous=[None if labels is None else int(labels.sum())],
+    )
+    append(
+        tables.images,
+        image=result.images,
+        defect_type=result.defect_types or [None] * count,
+        label=[None] * count if labels is None else labels.tolist(),
+    )
+    for branch, scores in result.scores.items():
+        append(tables.image_scores, image=result.images, branch=[branch] * count, score=scores.tolist())
+    stats: list[tuple[str, str, NDArray[Any]]] = [("image", branch, scores) for branch, scores in result.scores.items()]
+    stats += [("pixel", branch, maps) for branch, maps in result.maps.items()]
+    for level, branch, values in stats:
+        append(
+            tables.branch_stats,
+            branch=[branch],
+            level=[level],
+            n=[values.size],
+            mean=[float(values.mean(dtype=np.float64))],
+            std=[float(values.std(dtype=np.float64))],
+            min=[float(values.min())],
+            max=[float(values.max())],
+        )
+    names = [column.name for column in tables.metrics.columns if column.name not in key]
+    append(tables.metrics, **{name: [getattr(metric, name) for metric in result.metrics] for name in names})
+    append(
+        tables.timings,
+        stage=list(result.timings),
+        seconds=list(result.timings.values()),
+        n_images=[count] * len(result.timings),
+    )
+
+
+def columns_of(rows: list[dict[str, Any]]) -> Columns:
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+
+def run_row(run: FolderRows) -> dict[str, Any]:
+    info, render = run.info, run.info.render
+    return {
+        "run_id": info.run_id,
+        "experiment": info.experiment,
+        "method": info.method,
+        "variant": info.variant,
+        "task": info.task,
+        "dataset": info.dataset,
+        "k_shot": info.k_shot,
+        "seed": info.seed,
+        "status": info.status,
+        "created_at": _utc(info.created_at),
+        "finished_at": None if info.finished_at is None else _utc(info.finished_at),
+        "model_name": info.model.get("name"),
+        "pretrained": info.model.get("pretrained"),
+        "weights_sha256": info.model.get("weights_sha256"),
+        "render_height": None if render is None else render.height,
+        "render_width": None if render is None else render.width,
+        "interpolation": None if render is None else render.interpolation,
+        "gaussian_sigma": None if render is None else float(render.gaussian_sigma),
+        "image_score": info.image_score,
+        "selection": info.selection,
+        "protocol": info.protocol,
+        "source_kind": info.source.get("kind"),
+        "note": info.note,
+        "folder": str(run.folder),
+    }
+
+
+def _utc(time: str) -> datetime:
+    return datetime.fromisoformat(time).astimezone(UTC).replace(tzinfo=None)

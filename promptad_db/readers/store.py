@@ -1,0 +1,98 @@
+"""Imported runs into run folders: a new folder, or what is new added to the one of the same run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from promptad_db import run_folder
+from promptad_db.errors import InputError
+from promptad_db.files import sha256_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from promptad_db.readers.imported import ImportedRun, Reject
+    from promptad_db.records import CategoryResult
+
+
+def store(run: ImportedRun, root: Path, reject: Reject, *, replace: bool) -> Path:
+    """The run folder of an imported run: a new one, or the one of the same run with what is new added to it."""
+    suffix = run.fingerprint()
+    existing = sorted(root.glob(f"*-{suffix}")) if root.is_dir() else []
+    source = {"kind": run.kind, "files": [_source_file(path) for path in sorted(run.files)]}
+    changed = False
+    if existing:
+        folder = existing[-1]
+    else:
+        created_at = run_folder.now()
+        run_id = run_folder.new_run_id(
+            created_at, dataset=run.dataset, k_shot=run.k_shot, seed=run.seed, task=run.task, suffix=suffix
+        )
+        folder = run_folder.create_run(root, run.info(run_id, created_at, source))
+    stored = set(run_folder.list_categories(folder))
+    for category, result in run.categories.items():
+        try:
+            if category in stored and _unchanged(folder, result):
+                continue
+            if category in stored and not replace:
+                reason = f"{category} differs from what was ingested before; --replace takes the new numbers"
+                reject(run.origin(category), f"{folder.name}: {reason}")
+                continue
+            run_folder.write_category(folder, result, replace_existing=replace)
+            changed = True
+        except InputError as error:
+            reject(run.origin(category), str(error))
+    if existing and changed:
+        stored_info = run_folder.read_run(folder)
+        run_folder.update_run(
+            folder,
+            source=_merged_source(stored_info.source, source),
+            render=stored_info.render or run.render,
+            finished_at=run_folder.now(),
+        )
+    return folder
+
+
+def _unchanged(folder: Path, result: CategoryResult) -> bool:
+    """Whether a stored category holds this content; one that cannot be read any more does not."""
+    try:
+        return _same(run_folder.read_category(folder, result.category), result)
+    except InputError:
+        return False
+
+
+def _merged_source(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """What a run came from, with the files of both imports, each at its newest hash."""
+    files = {file["path"]: file for file in [*known.get("files", []), *new["files"]]}
+    return {**new, "files": [files[path] for path in sorted(files)]}
+
+
+def _source_file(path: Path) -> dict[str, str]:
+    return {"path": str(path.resolve()), "sha256": sha256_of(path)}
+
+
+def _same(one: CategoryResult, other: CategoryResult) -> bool:
+    """Whether two results hold the same content."""
+    return (
+        one.images == other.images
+        and _without_defaults(one) == _without_defaults(other)
+        and _same_array(one.labels, other.labels)
+        and _same_array(one.masks, other.masks)
+        and _same_arrays(one.scores, other.scores)
+        and _same_arrays(one.maps, other.maps)
+    )
+
+
+def _without_defaults(result: CategoryResult) -> tuple[Any, ...]:
+    return ([asdict(metric) for metric in result.metrics], result.defect_types, result.timings)
+
+
+def _same_array(one: Any, other: Any) -> bool:
+    return (one is None and other is None) or np.array_equal(one, other)
+
+
+def _same_arrays(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return list(one) == list(other) and all(np.array_equal(one[name], other[name]) for name in one)
