@@ -109,10 +109,7 @@ def _index(
         places = " ".join(sorted({str(folder.parent) for folder in folders}))
         error.hint += f"\n  the run folders are complete; this will finish the job: promptad-db ingest {places}"
         raise
-    outcome.added += indexed.added
-    outcome.extended += indexed.extended
-    outcome.unchanged += indexed.unchanged
-    outcome.rejected += indexed.rejected
+    outcome.extend(indexed)
 
 
 def _walk(paths: Sequence[Path], outcome: IngestOutcome) -> _Found:

@@ -60,3 +60,17 @@ def test_rebuild_leaves_nothing_behind(cli, log_run):
     log_run("carpet")
     cli("rebuild")
     assert sorted(path.name for path in Path().iterdir()) == ["promptad.duckdb", "promptad.duckdb.lock", "runs"]
+
+
+def test_a_run_logged_while_rebuild_reads_is_not_lost(log_run):
+    from promptad_db.db.rebuild import rebuild
+
+    log_run("carpet")
+    late = []
+
+    def log_another(_done, _total):
+        if not late:
+            late.append(log_run("tile", seed=1))
+
+    rebuild(Path("promptad.duckdb"), [Path("runs")], progress=log_another)
+    assert open_db().query("SELECT COUNT(*) FROM runs").rows == [(2,)]

@@ -54,6 +54,15 @@ def reading(path: Path, *, guarded: bool = False) -> Iterator[sa.Connection]:
 
 
 @contextmanager
+def reading_locked(path: Path) -> Iterator[sa.Connection]:
+    """As ``reading``, for who holds the lock already."""
+    _check_exists(path)
+    with _connected(path, read_only=True) as connection:
+        check_revision(connection, path)
+        yield connection
+
+
+@contextmanager
 def writing(path: Path) -> Iterator[sa.Connection]:
     """A connection in one transaction, alone; a missing database is made first, an old one is refused."""
     with migrating(path) as connection:

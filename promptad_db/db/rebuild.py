@@ -16,6 +16,11 @@ from promptad_db.files import temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    import sqlalchemy as sa
+
+    Reading = Callable[[Path], AbstractContextManager[sa.Connection]]
 
 
 def rebuild(
@@ -27,7 +32,7 @@ def rebuild(
 ) -> IndexOutcome:
     """Make the database anew from the run folders below ``roots`` and those that the old database knew elsewhere.
 
-    The old database stays in place until the new one is whole. Raises UsageError when it knows runs whose folders are
+    The old database stays in place until the new one is whole; runs that it learned of meanwhile are taken over. Raises UsageError when it knows runs whose folders are
     gone, unless ``forget_missing``; InputError when there is no run folder at all.
     """
     folders = {folder.resolve(): None for root in roots for folder in run_folder.find_runs(root)}
@@ -57,6 +62,8 @@ def _replace(database: Path, folders: list[Path], progress: Callable[[int, int],
         init(temporary)
         outcome = index_folders(folders, temporary, progress=step)
         with locked(database, exclusive=True):
+            late = [folder for folder in _known_folders(database, connect.reading_locked) if folder not in set(folders)]
+            outcome.extend(index_folders(filter(run_folder.is_run_folder, late), temporary))
             _beside(database, ".wal").unlink(missing_ok=True)
             temporary.replace(database)
     finally:
@@ -65,12 +72,12 @@ def _replace(database: Path, folders: list[Path], progress: Callable[[int, int],
     return outcome
 
 
-def _known_folders(database: Path) -> list[Path]:
+def _known_folders(database: Path, reading: Reading = connect.reading) -> list[Path]:
     """The run folders of the old database, none when there is none or it cannot be read."""
     if not database.exists():
         return []
     try:
-        with connect.reading(database) as connection:
+        with reading(database) as connection:
             return [Path(row[0]) for row in fetch(connection, "SELECT folder FROM runs ORDER BY run_id").rows]
     except DatabaseError:
         return []

@@ -34,6 +34,13 @@ class IndexOutcome:
     unchanged: list[str] = field(default_factory=list)
     rejected: list[tuple[Path, str]] = field(default_factory=list)
 
+    def extend(self, other: IndexOutcome) -> None:
+        """Add what another indexing did."""
+        self.added += other.added
+        self.extended += other.extended
+        self.unchanged += other.unchanged
+        self.rejected += other.rejected
+
 
 @dataclass
 class _Stored:
