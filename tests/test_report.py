@@ -280,3 +280,23 @@ def test_reports_are_the_same_after_a_rebuild_byte_for_byte(cli, gate_place, tmp
         other = cli(*arguments, "--db", database)
         assert one.out == other.out
         assert one.code == other.code == 0
+
+
+def test_a_reported_number_stands_in_where_the_exact_one_is_undefined(cli, log_run):
+    from dataclasses import replace
+
+    from promptad_db import run_folder
+    from promptad_db.records import Metric
+
+    folder = log_run("carpet", db=False)
+    result = run_folder.read_category(folder, "carpet")
+    result.metrics = [
+        replace(metric, value=None, note="one class only") if metric.branch == "semantic" else metric
+        for metric in result.metrics
+    ]
+    result.metrics += [Metric("pixel", name, "auroc", 0.25, "reported") for name in ("semantic", "memory")]
+    run_folder.write_category(folder, result, replace_existing=True)
+    cli("ingest", folder)
+    cell = sections(cli("report", "--format", "json"))["worst"][0]
+    assert (cell["semantic"], cell["provenance"]) == (0.25, "mixed")
+    assert cell["memory"] != 0.25

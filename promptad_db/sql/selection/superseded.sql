@@ -1,11 +1,13 @@
--- Take out of numbers what was reported where there is an exact number.
+-- Keep one number a run, category and branch: the exact one, or the reported one where the exact one is undefined.
 DELETE FROM numbers
-WHERE provenance = 'reported'
-    AND EXISTS (
-        SELECT 1
-        FROM numbers AS better
-        WHERE better.provenance = 'exact'
-            AND better.number = numbers.number
-            AND better.category = numbers.category
-            AND better.branch = numbers.branch
-    )
+WHERE EXISTS (
+    SELECT 1
+    FROM numbers AS better
+    WHERE better.number = numbers.number
+        AND better.category = numbers.category
+        AND better.branch = numbers.branch
+        AND (
+            (better.provenance = 'exact' AND better.auroc IS NOT NULL AND numbers.provenance = 'reported')
+            OR (better.provenance = 'reported' AND numbers.provenance = 'exact' AND numbers.auroc IS NULL)
+        )
+)
