@@ -1,5 +1,6 @@
-"""Test images and masks in the MVTec AD folder layout, which converted VisA copies share.
+"""Images and masks in the MVTec AD folder layout, which converted VisA copies share.
 
+<category>/train/good/<name>.png
 <category>/test/<defect type or good>/<name>.png
 <category>/ground_truth/<defect type>/<name>_mask.png
 """
@@ -9,34 +10,56 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from promptad_db.errors import InputError, UsageError
+from promptad_db.datasets.images import read_mask
+from promptad_db.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+__all__ = [
+    "GOOD", "IMAGE_SUFFIXES", "LabelledImage", "category_root", "defect_folders", "is_category", "list_test_images",
+    "list_train_images", "mask_places", "places", "read_mask", "require_files", "stray_masks",
+]  # fmt: skip
 
 GOOD = "good"
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+VISA_SPLIT = "1cls"
 
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """One test image: its name (defect/file), its defect type, and its mask, None for a normal image."""
+    """One image: its name, its file, its defect type, and its mask, None for a normal image.
+
+    Test images are named ``<defect type>/<file>``, train images ``train/good/<file>``.
+    """
 
     name: str
     path: Path
     defect_type: str
     mask: Path | None
 
+    @property
+    def anomalous(self) -> bool:
+        """Whether the image is labelled 1."""
+        return self.defect_type != GOOD
+
+
+def places(data_root: Path, dataset: str) -> list[Path]:
+    """Where a data set may lie below a data root: it is the root, or is in it under its name or the VisA split's."""
+    below = (data_root / dataset, data_root / VISA_SPLIT, data_root / dataset / VISA_SPLIT)
+    return list(dict.fromkeys((data_root, *below)))
+
+
+def is_category(folder: Path) -> bool:
+    """Whether a folder holds test images, or train images that wait for some."""
+    return (folder / "test").is_dir() or (folder / "train" / GOOD).is_dir()
+
 
 def category_root(data_root: Path, dataset: str, category: str) -> Path:
     """The folder of a category below a data root that is the data set itself or holds it; InputError if neither."""
-    tried = [data_root / category, data_root / dataset / category]
+    tried = [place / category for place in places(data_root, dataset)]
     for folder in tried:
         if (folder / "test").is_dir():
             return folder
@@ -50,42 +73,69 @@ def defect_folders(category: Path) -> list[Path]:
         return [Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
 
 
-def list_test_images(category: Path, folders: Sequence[Path] | None = None) -> list[LabelledImage]:
-    """All test images, by the given order of defect folders (sorted by default), sorted by name within each."""
+def list_test_images(
+    category: Path, folders: Sequence[Path] | None = None, *, verify: bool = True
+) -> list[LabelledImage]:
+    """All test images, by the given order of defect folders (sorted by default), sorted by name within each.
+
+    A missing mask is an InputError; without ``verify`` the mask is the path where it should have been.
+    """
     images = []
     for folder in sorted(defect_folders(category)) if folders is None else folders:
-        for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
-                mask = None if folder.name == GOOD else _mask_of(category, folder.name, path)
-                images.append(LabelledImage(f"{folder.name}/{path.name}", path, folder.name, mask))
+        for path in _image_files(folder):
+            mask = None if folder.name == GOOD else _mask_of(category, folder.name, path)
+            images.append(LabelledImage(f"{folder.name}/{path.name}", path, folder.name, mask))
+    if verify:
+        require_files(images)
     return images
 
 
-def read_mask(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.bool_]:
-    """A ground-truth mask as booleans [height, width], resized by nearest neighbour when a size is given."""
-    image_module = _pillow()
-    try:
-        with image_module.open(path) as image:
-            grey = image.convert("L")
-            if size is not None and grey.size != (size[1], size[0]):
-                grey = grey.resize((size[1], size[0]), image_module.Resampling.NEAREST)
-            mask: NDArray[np.bool_] = np.asarray(grey) > 0
-            return mask
-    except (OSError, ValueError, SyntaxError, TypeError, image_module.DecompressionBombError) as error:
-        raise InputError(f"{path}: not a readable image ({error})") from error
+def list_train_images(category: Path) -> list[LabelledImage]:
+    """The normal train images, sorted by name; empty when there is no folder of them."""
+    folder = category / "train" / GOOD
+    files = _image_files(folder) if folder.is_dir() else []
+    return [LabelledImage(f"train/{GOOD}/{path.name}", path, GOOD, None) for path in files]
+
+
+def require_files(images: Sequence[LabelledImage]) -> None:
+    """InputError for the first image that is not there or, being anomalous, has no mask."""
+    for image in images:
+        if not image.path.is_file():
+            raise InputError(
+                f"{image.path}: no such image", "complete the data set; --check-data lists all that is amiss"
+            )
+        if image.mask is not None and not image.mask.is_file():
+            raise InputError(
+                f"{image.path}: has no mask (looked for {image.mask})",
+                "add the mask or take the image out; --check-data lists all that is amiss",
+            )
+
+
+def mask_places(category: Path, defect_type: str, image: Path) -> list[Path]:
+    """Where the mask of a test image may be, the likeliest first."""
+    folder = category / "ground_truth" / defect_type
+    names = (f"{image.stem}_mask.png", f"{image.stem}.png", image.name, f"{image.stem}_mask{image.suffix}")
+    return [folder / name for name in dict.fromkeys(names)]
+
+
+def stray_masks(category: Path, images: Sequence[LabelledImage]) -> list[Path]:
+    """The files below ``ground_truth`` that are no mask of these test images, sorted."""
+    wanted = {place for image in images for place in mask_places(category, image.defect_type, image.path)}
+    folders = [folder for folder in sorted(category.glob("ground_truth/*")) if folder.is_dir()]
+    return [path for folder in folders for path in _image_files(folder) if path not in wanted]
 
 
 def _mask_of(category: Path, defect_type: str, image: Path) -> Path:
-    folder = category / "ground_truth" / defect_type
-    for name in (f"{image.stem}_mask.png", f"{image.stem}.png", image.name):
-        if (folder / name).is_file():
-            return folder / name
-    raise InputError(f"{image}: has no mask (looked for {folder / (image.stem + '_mask.png')})")
+    tried = mask_places(category, defect_type, image)
+    return next((path for path in tried if path.is_file()), tried[0])
 
 
-def _pillow() -> Any:
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise UsageError("reading masks needs Pillow", "pip install 'promptad-db[images]'") from error
-    return Image
+def _image_files(folder: Path) -> list[Path]:
+    """The image files of a folder, sorted by name; a dangling link is one of them, and is missed by who reads it."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if _is_image_name(entry.name) and not entry.is_dir()]
+    return [folder / name for name in sorted(names)]
+
+
+def _is_image_name(name: str) -> bool:
+    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")

@@ -1,0 +1,114 @@
+"""Image files into RGB pictures and boolean masks; a file that cannot be read whole is refused by name."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from promptad_db.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from promptad_db.datasets.layout import LabelledImage
+
+_LARGEST_16_BIT = 65535
+_PLAIN_MODES = {"1", "L", "LA", "RGB", "RGBA", "RGBX", "F", "I"}
+_UNREADABLE = (
+    OSError, ValueError, SyntaxError, TypeError, EOFError, LookupError, ArithmeticError, struct.error, zlib.error,
+)  # fmt: skip
+
+
+def read_image(path: Path) -> Image:
+    """An image in 8 bit RGB, its pixels where they are stored (a camera's rotation note is not applied: masks ignore it).
+
+    Grey is repeated, palettes are looked up, an alpha channel is dropped as every other loader of the field does, and
+    16 bit grey is scaled from 0..65535 to 0..255.
+
+    Raises InputError for a file that is missing, broken, cut short or absurdly large, or whose pixels have no agreed
+    range (floats, 32 bit integers beyond 65535).
+    """
+    with _opened(path) as image:
+        if image.mode == "F":
+            raise InputError(f"{path}: holds floats, which have no agreed white", "convert it to 8 or 16 bit")
+        if image.mode == "I" or image.mode.startswith("I;16"):
+            return _from_16_bit(path, np.asarray(image))
+        if image.mode in {"P", "PA"}:
+            return image.convert("RGBA").convert("RGB")
+        return image.convert("RGB")
+
+
+def read_mask(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.bool_]:
+    """A ground-truth mask as booleans [height, width]: every pixel that is not black, however faint, is anomalous.
+
+    ``size`` (height, width) resizes it by nearest neighbour. Raises InputError for a file that cannot be read whole.
+    """
+    with _opened(path) as image:
+        mask = _not_black(image)
+    return mask if size is None or mask.shape == size else _resized(mask, size)
+
+
+def load_masks(images: Sequence[LabelledImage], height: int, width: int) -> NDArray[np.bool_]:
+    """The masks of images as booleans [N, height, width], by nearest neighbour; all false for normal images."""
+    masks = np.zeros((len(images), height, width), dtype=bool)
+    for index, image in enumerate(images):
+        if image.mask is not None:
+            masks[index] = read_mask(image.mask, (height, width))
+    return masks
+
+
+def _from_16_bit(path: Path, pixels: NDArray[Any]) -> Image:
+    if pixels.min() < 0 or pixels.max() > _LARGEST_16_BIT:
+        raise InputError(f"{path}: holds 32 bit integers, which have no agreed white", "convert it to 8 or 16 bit")
+    grey = np.rint(pixels * (255 / _LARGEST_16_BIT)).astype(np.uint8)
+    return _pillow().fromarray(grey).convert("RGB")  # type: ignore[no-any-return]
+
+
+def _not_black(image: Image) -> NDArray[np.bool_]:
+    if image.mode in {"P", "PA"}:
+        image = image.convert("RGBA")
+    elif image.mode not in _PLAIN_MODES and not image.mode.startswith("I;16"):
+        image = image.convert("RGB")
+    bright: NDArray[np.bool_] = np.greater(np.asarray(image), 0)
+    if bright.ndim == 2:  # noqa: PLR2004 - a picture of one channel
+        return bright
+    channels = len(image.getbands()) - (image.getbands()[-1] in {"A", "X"})
+    seen: NDArray[np.bool_] = bright[..., :channels].any(axis=-1)
+    return seen
+
+
+def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    image_module = _pillow()
+    picture = image_module.fromarray(mask.view(np.uint8))
+    resized: NDArray[np.bool_] = np.asarray(picture.resize(size[::-1], image_module.Resampling.NEAREST)) > 0
+    return resized
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image]:
+    """An open and fully decoded picture; what goes wrong in between is an InputError that names the file."""
+    image_module = _pillow()
+    try:
+        with image_module.open(path) as image:
+            image.load()
+            yield image
+    except InputError:
+        raise
+    except (*_UNREADABLE, image_module.DecompressionBombError) as error:
+        raise InputError(f"{path}: not a readable image ({error})", "replace the file by a whole copy") from error
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise UsageError("reading images and masks needs Pillow", "pip install 'promptad-db[images]'") from error
+    return Image

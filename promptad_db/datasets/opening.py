@@ -1,0 +1,102 @@
+"""Finding a data set below a root by what lies there, and saying what was looked for when it is not there."""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+from pathlib import Path, PurePath
+
+from promptad_db.datasets.categories import KINDS
+from promptad_db.datasets.dataset import Dataset
+from promptad_db.datasets.layout import GOOD, is_category, places
+from promptad_db.datasets.split_csv import TABLE, read_split
+from promptad_db.errors import InputError, UsageError
+
+_SHOWN = 6
+_LOOKED_INTO = 200
+
+
+def open_dataset(name: str, root: Path) -> Dataset:
+    """The data set ``name`` at ``root``, whose layout is recognised by content.
+
+    MVTec AD's folders (``<category>/train/good``, ``<category>/test/<defect type>``, ``<category>/ground_truth``), the
+    same with VisA converted to it, or VisA as published (``split_csv/1cls.csv``); the root is the data set itself, or
+    holds it in a folder ``name`` or ``1cls``. Categories are sorted.
+
+    Raises InputError, with what was looked for and what is there, when there is none, or when it is another data set
+    than its name says; UsageError for a name that is no plain word.
+    """
+    if not name or PurePath(name).name != name:
+        raise UsageError(f"{name!r} is not the name of a data set", f"try {' or '.join(KINDS)}, or a plain word")
+    try:
+        dataset = next(filter(None, (_at(name, place) for place in places(root, name))), None)
+        if dataset is None:
+            raise _nothing_found(name, root)
+    except OSError as error:
+        raise InputError(f"{error.filename or root}: cannot be read ({error.strerror})", "check --data-root") from error
+    _require_its_own(dataset)
+    return dataset
+
+
+def _at(name: str, place: Path) -> Dataset | None:
+    folders = tuple(_categories(place))
+    if (place / TABLE).is_file():
+        in_table = tuple(read_split(place))
+        # A copy that was converted in place may have kept the table whose images are gone.
+        if in_table and (not folders or any((place / category / "Data").is_dir() for category in in_table)):
+            return Dataset(name, place, "split_csv", in_table)
+    return Dataset(name, place, "folders", folders) if folders else None
+
+
+def _categories(place: Path) -> list[str]:
+    return [entry for entry in _entries(place) if is_category(place / entry)] if place.is_dir() else []
+
+
+def _entries(folder: Path) -> list[str]:
+    """What a folder holds, sorted, hidden files left out."""
+    return sorted(entry for entry in os.listdir(folder) if not entry.startswith("."))  # noqa: PTH208 - names are wanted
+
+
+def _require_its_own(dataset: Dataset) -> None:
+    """A known name must fit at least one category, lest numbers are stored under the wrong data set."""
+    known = KINDS.get(dataset.name)
+    if known is None or known.keys() & set(dataset.categories):
+        return
+    others = [name for name, kinds in KINDS.items() if kinds.keys() & set(dataset.categories)]
+    raise InputError(
+        f"{dataset.root}: has no category of {dataset.name} (looked for {_first(sorted(known))}; "
+        f"found {_first(dataset.categories)})",
+        f"it looks like {others[0]}: give --dataset {others[0]}" if others else "give it a --dataset name of its own",
+    )
+
+
+def _nothing_found(name: str, root: Path) -> InputError:
+    if not root.exists():
+        return InputError(f"{root}: no such folder", "check --data-root")
+    if not root.is_dir():
+        return InputError(f"{root}: not a folder", f"give the folder that holds {name}")
+    looked_for = f"<category>/train/{GOOD} and <category>/test, or {TABLE.as_posix()}"
+    where = ", ".join(str(place) for place in places(root, name))
+    return InputError(
+        f"{root}: no data set here (looked for {looked_for}, in {where}; found {_first(_entries(root))})",
+        _hint(name, root),
+    )
+
+
+def _hint(name: str, root: Path) -> str:
+    """Where the data set seems to be, when the root is a level too low or too high."""
+    if is_category(root):
+        return f"this is the folder of one category: give --data-root {root.absolute().parent}"
+    if root.name in {"train", "test", "ground_truth"} and is_category(root.absolute().parent):
+        return f"this is a part of one category: give --data-root {root.absolute().parent.parent}"
+    for entry in islice(_entries(root), _LOOKED_INTO):
+        if any((place / TABLE).is_file() or _categories(place) for place in places(root / entry, name)):
+            return f"it seems to be one level down: give --data-root {root / entry}"
+    return f"give --data-root, the folder that holds the categories of {name}"
+
+
+def _first(entries: list[str] | tuple[str, ...]) -> str:
+    if not entries:
+        return "nothing"
+    more = f", ... ({len(entries)} in all)" if len(entries) > _SHOWN else ""
+    return ", ".join(entries[:_SHOWN]) + more
