@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -121,3 +122,26 @@ def log_run() -> Callable[..., Path]:
         return run.folder
 
     return log
+
+
+@pytest.fixture(scope="session")
+def small_clip(tmp_path_factory):
+    """The name of a small ViT of twelve blocks that open_clip knows: 48 x 48 images, a grid of 3 x 3."""
+    import open_clip
+
+    folder = tmp_path_factory.mktemp("open_clip")
+    config = {
+        "embed_dim": 24,
+        "vision_cfg": {"image_size": 48, "layers": 12, "width": 32, "head_width": 8, "patch_size": 16},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2},
+    }
+    (folder / "small-vit.json").write_text(json.dumps(config))
+    open_clip.add_model_config(folder)
+    return "small-vit"
+
+
+@pytest.fixture(scope="session")
+def encoder(small_clip):
+    from promptad_db.model.clip import ClipEncoder
+
+    return ClipEncoder(small_clip)

@@ -1,0 +1,315 @@
+"""CLIP as PromptAD reads it: a class token, value-value patch tokens, and patch tokens at two depths.
+
+The backbone is an unchanged open_clip model; its blocks are walked from outside. Facts of the features: Li et al.,
+CVPR 2024, and the public code FuNz-0/PromptAD, whose features these equal for the same weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from promptad_db.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from PIL.Image import Image
+
+MemoryTap = Literal["public", "block_output"]
+Precision = Literal["fp32", "fp16", "bf16"]
+
+TINY = "tiny"
+RANDOM = "random"
+_PUBLIC_LAYERS = (2, 7)
+_PUBLIC_DEPTH = 12
+
+
+@dataclass(frozen=True)
+class ImageFeatures:
+    """Features of B images, L2-normalised float32: ``image`` [B, D] class tokens, ``patches`` [B, N, D] value-value
+    patch tokens, ``memory`` two of [B, N, W], the patch tokens that the memory branch compares.
+    """
+
+    image: Tensor
+    patches: Tensor
+    memory: tuple[Tensor, Tensor]
+
+
+class ClipEncoder:
+    """A frozen open_clip ViT with a class token.
+
+    ``name`` is an open_clip model (ViT-B-16-plus-240, ViT-B-16, ViT-L-14-336, ...) or ``tiny``, the demo's own small
+    model; ``pretrained`` an open_clip tag, a checkpoint file, or ``random`` (untrained, from a fixed seed; for tests
+    and timing). ``memory_layers`` are the two blocks, counted from 0, after which the memory branch reads; by default
+    2 and 7 of 12, scaled to the depth of the model. ``memory_tap`` says where exactly: ``public`` is where the public
+    code really reads, inside the next block between its attention and its MLP; ``block_output`` is what it says.
+    Precision is fp32 on the CPU and fp16 on a GPU unless told otherwise; features are float32 in any case.
+
+    Raises UsageError for a model that does not exist or has no class token, InputError for weights that cannot be had.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pretrained: str = RANDOM,
+        device: str = "cpu",
+        *,
+        precision: Precision | None = None,
+        memory_layers: tuple[int, int] | None = None,
+        memory_tap: MemoryTap = "public",
+    ) -> None:
+        self.name = name
+        self.pretrained = pretrained
+        self.device = _device(device)
+        self.precision: Precision = precision or ("fp32" if self.device.type == "cpu" else "fp16")
+        self.memory_tap = memory_tap
+        model, self.tokenizer = _load(name, pretrained, self.precision)
+        self.model: Any = model.to(self.device).eval().requires_grad_(requires_grad=False)
+        _check_architecture(self.model, name)
+        self.memory_layers = memory_layers or scaled_layers(len(self.blocks))
+        _check_memory(self.memory_layers, memory_tap, len(self.blocks))
+        self.seconds = {"shared": 0.0, "semantic": 0.0}
+
+    @property
+    def blocks(self) -> Sequence[Any]:
+        """The residual attention blocks of the image encoder."""
+        blocks: Sequence[Any] = self.model.visual.transformer.resblocks
+        return blocks
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of the patch grid."""
+        height, width = self.model.visual.grid_size
+        return int(height), int(width)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width, in pixels, of the images that it takes."""
+        height, width = self.model.visual.image_size
+        return int(height), int(width)
+
+    @property
+    def temperature(self) -> float:
+        """The logit scale as stored: PromptAD multiplies cosines by it without exp, 4.6 for trained CLIP weights."""
+        return float(self.model.logit_scale)
+
+    def weights_sha256(self) -> str:
+        """A hash of all weights, by name, that does not depend on the file they came in."""
+        total = hashlib.sha256()
+        for key, tensor in sorted(self.model.state_dict().items()):
+            total.update(f"{key} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            total.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return total.hexdigest()
+
+    def preprocess(self, images: Iterable[Image]) -> Tensor:
+        """RGB images of any size as a tensor [B, 3, H, W]: bicubic resize of the whole image, CLIP's mean and std."""
+        from PIL.Image import Resampling
+
+        height, width = self.image_size
+        settings = getattr(self.model.visual, "preprocess_cfg", None) or {}
+        mean = np.array(settings.get("mean") or _open_clip().OPENAI_DATASET_MEAN, dtype=np.float32)
+        std = np.array(settings.get("std") or _open_clip().OPENAI_DATASET_STD, dtype=np.float32)
+        arrays = [
+            np.asarray(image.resize((width, height), Resampling.BICUBIC), dtype=np.float32) / 255 for image in images
+        ]
+        pixels = (np.stack(arrays) - mean) / std
+        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
+
+    @torch.no_grad()
+    def encode_images(self, images: Tensor) -> ImageFeatures:
+        """All features of images [B, 3, H, W]; see `ImageFeatures`. ``seconds`` adds up what they cost."""
+        return self.walk(images)
+
+    @torch.no_grad()
+    def encode_memory(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The memory features alone, two of [B, N, W]: no value-value path, and no block after the last one read."""
+        started = self._now()
+        tapped: list[Tensor] = []
+        hidden = self._embed(images)
+        for index, block in enumerate(self.blocks):
+            attended = hidden + block.ls_1(_attend(block.attn, *_heads(block.attn, block.ln_1(hidden))))
+            hidden = self._finish_block(index, block, attended, tapped)
+            if len(tapped) == len(self.memory_layers):
+                break
+        self.seconds["shared"] += self._now() - started
+        return _unit(tapped[0]), _unit(tapped[1])
+
+    def walk(self, images: Tensor) -> ImageFeatures:
+        """`encode_images` as a differentiable function.
+
+        The value-value path starts from the same embedding. In every block it adds, to its own residual, the attention
+        that uses the values for queries and keys, computed from the LayerNorm of the original path, which runs on as
+        ever. Patch tokens are read from the value-value path and the class token from the original one.
+        """
+        visual = self.model.visual
+        tapped: list[Tensor] = []
+        started = self._now()
+        hidden = self._embed(images)
+        values_path = hidden
+        semantic = 0.0
+        for index, block in enumerate(self.blocks):
+            block_started = self._now()
+            memory_done = len(tapped) == len(self.memory_layers)
+            query, key, value = _heads(block.attn, block.ln_1(hidden))
+            attended = hidden + block.ls_1(_attend(block.attn, query, key, value))
+            values_started = self._now()
+            values_path = values_path + block.ls_1(_attend(block.attn, value, value, value))
+            values_ended = self._now()
+            hidden = self._finish_block(index, block, attended, tapped)
+            semantic += self._now() - block_started if memory_done else values_ended - values_started
+        head_started = self._now()
+        tokens = visual.ln_post(torch.cat([hidden[:, :1], values_path[:, 1:]], dim=1)) @ visual.proj
+        features = ImageFeatures(_unit(tokens[:, 0]), _unit(tokens[:, 1:]), (_unit(tapped[0]), _unit(tapped[1])))
+        ended = self._now()
+        semantic += ended - head_started
+        self.seconds["semantic"] += semantic
+        self.seconds["shared"] += ended - started - semantic
+        return features
+
+    def encode_embeddings(self, embeddings: Tensor, positions: Tensor, mask: Tensor, ends: Tensor) -> Tensor:
+        """Text features, not normalised, of token embeddings [B, L, W] that stand at ``positions`` [L].
+
+        ``mask`` [L, L] is added to the attention, ``ends`` [T] are the places of the end tokens; returns [B, T, D].
+        """
+        text = self.model
+        dtype = text.transformer.get_cast_dtype()
+        hidden = embeddings.to(dtype) + text.positional_embedding[positions].to(dtype)
+        hidden = text.ln_final(text.transformer(hidden, attn_mask=mask.to(dtype)))
+        features: Tensor = hidden[:, ends] @ text.text_projection
+        return features.float()
+
+    def _embed(self, images: Tensor) -> Tensor:
+        visual = self.model.visual
+        height, width = self.image_size
+        if images.ndim != 4 or tuple(images.shape[1:]) != (3, height, width):  # noqa: PLR2004 - [B, 3, H, W]
+            raise InputError(f"images have shape {list(images.shape)}, wanted [B, 3, {height}, {width}]")
+        images = images.to(self.device, visual.conv1.weight.dtype)
+        patches = visual.conv1(images).flatten(2).transpose(1, 2)
+        class_token = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+        hidden = torch.cat([class_token, patches], dim=1) + visual.positional_embedding.to(patches.dtype)
+        embedded: Tensor = visual.ln_pre(hidden)
+        return embedded
+
+    def _finish_block(self, index: int, block: Any, attended: Tensor, tapped: list[Tensor]) -> Tensor:
+        """The MLP of a block; puts the patch tokens that the memory branch reads here into ``tapped``."""
+        if self.memory_tap == "public" and index - 1 in self.memory_layers:
+            tapped.append(attended[:, 1:])
+        hidden: Tensor = attended + block.ls_2(block.mlp(block.ln_2(attended)))
+        if self.memory_tap == "block_output" and index in self.memory_layers:
+            tapped.append(hidden[:, 1:])
+        return hidden
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+
+def scaled_layers(depth: int) -> tuple[int, int]:
+    """The two blocks, counted from 0, after which the memory branch reads: 2 and 7 of 12, scaled to ``depth``."""
+    first, second = (round((layer + 1) * depth / _PUBLIC_DEPTH) - 1 for layer in _PUBLIC_LAYERS)
+    return max(first, 0), min(max(second, first + 1, 1), depth - 2)
+
+
+def _heads(attention: nn.MultiheadAttention, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values [B, heads, N, head width] of hidden states [B, N, W]."""
+    projected = functional.linear(hidden, attention.in_proj_weight, attention.in_proj_bias)
+    query, key, value = (
+        part.reshape(*part.shape[:2], attention.num_heads, -1).transpose(1, 2) for part in projected.chunk(3, dim=-1)
+    )
+    return query, key, value
+
+
+def _attend(attention: nn.MultiheadAttention, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    mixed = functional.scaled_dot_product_attention(query, key, value)
+    projected: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2))
+    return projected
+
+
+def _unit(features: Tensor) -> Tensor:
+    return functional.normalize(features.float(), dim=-1)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device("cuda" if name == "auto" and torch.cuda.is_available() else name.replace("auto", "cpu"))
+    except RuntimeError as error:
+        raise UsageError(f"there is no device {name!r}", "use cpu, cuda, cuda:1, ... or auto") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"device {name!r}: this machine has no CUDA device", "use --device cpu")
+    return device
+
+
+def _open_clip() -> Any:
+    try:
+        import open_clip
+    except ImportError as error:
+        raise UsageError("running the detector needs open_clip", "pip install 'promptad-db[clip]'") from error
+    return open_clip
+
+
+def _load(name: str, pretrained: str, precision: Precision) -> tuple[nn.Module, Any]:
+    if name == TINY:
+        from promptad_db.model.tiny import load_tiny
+
+        return load_tiny()
+    open_clip = _open_clip()
+    if name not in open_clip.list_models():
+        raise UsageError(
+            f"open_clip has no model {name!r}", "python -c 'import open_clip; print(open_clip.list_models())'"
+        )
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if pretrained not in (RANDOM, *tags) and not Path(pretrained).is_file():
+        raise UsageError(
+            f"{pretrained!r} is neither a file nor a set of weights of {name}",
+            f"use --pretrained FILE or one of {', '.join(tags) or 'none'}",
+        )
+    state = torch.random.get_rng_state()
+    torch.manual_seed(0)
+    try:
+        model = open_clip.create_model(
+            name, pretrained=None if pretrained == RANDOM else pretrained, precision=precision, weights_only=True
+        )
+    except Exception as error:  # downloads and checkpoints fail in many ways, all of them about the weights
+        raise InputError(
+            f"the weights {pretrained!r} of {name} cannot be loaded ({str(error).splitlines()[0]})",
+            "without a network give a checkpoint file: --pretrained FILE",
+        ) from error
+    finally:
+        torch.random.set_rng_state(state)
+    return cast("nn.Module", model), open_clip.get_tokenizer(name)
+
+
+def _check_architecture(model: Any, name: str) -> None:
+    visual = model.visual
+    blocks = getattr(getattr(visual, "transformer", None), "resblocks", ())
+    plain = all(isinstance(getattr(block, "attn", None), nn.MultiheadAttention) for block in blocks)
+    if (
+        not len(blocks)
+        or not plain
+        or not hasattr(visual, "class_embedding")
+        or getattr(visual, "attn_pool", None) is not None
+        or getattr(visual, "pool_type", "tok") != "tok"
+        or getattr(model, "text_pool_type", "") != "argmax"
+    ):
+        raise UsageError(
+            f"{name} is not a plain CLIP ViT with a class token",
+            "use for example ViT-B-16-plus-240, ViT-B-16, ViT-L-14 or ViT-L-14-336",
+        )
+
+
+def _check_memory(layers: tuple[int, int], tap: str, depth: int) -> None:
+    if tap not in get_args(MemoryTap):
+        raise UsageError(f"memory_tap is {tap!r}", f"use one of {', '.join(get_args(MemoryTap))}")
+    last = depth - 2 if tap == "public" else depth - 1
+    if not 0 <= layers[0] < layers[1] <= last:
+        raise UsageError(f"memory_layers {layers} do not fit a model of {depth} blocks", f"use 0 to {last}, rising")
