@@ -77,12 +77,11 @@ def _not_black(image: Image) -> NDArray[np.bool_]:
         image = image.convert("RGBA")
     elif image.mode not in _PLAIN_MODES and not image.mode.startswith("I;16"):
         image = image.convert("RGB")
-    bright: NDArray[np.bool_] = np.greater(np.asarray(image), 0)
+    bright: NDArray[np.bool_] = np.asarray(image) > 0
     if bright.ndim == 2:  # noqa: PLR2004 - a picture of one channel
         return bright
     channels = len(image.getbands()) - (image.getbands()[-1] in {"A", "X"})
-    seen: NDArray[np.bool_] = bright[..., :channels].any(axis=-1)
-    return seen
+    return np.asarray(bright[..., :channels].any(axis=-1))
 
 
 def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -26,7 +26,7 @@ def open_dataset(name: str, root: Path) -> Dataset:
     Raises InputError, with what was looked for and what is there, when there is none, or when it is another data set
     than its name says; UsageError for a name that is no plain word.
     """
-    if not name or PurePath(name).name != name:
+    if name in {"", ".."} or PurePath(name).name != name:
         raise UsageError(f"{name!r} is not the name of a data set", f"try {' or '.join(KINDS)}, or a plain word")
     try:
         dataset = next(filter(None, (_at(name, place) for place in places(root, name))), None)
