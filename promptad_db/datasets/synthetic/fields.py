@@ -115,7 +115,8 @@ def walk(rng: np.random.Generator, start: tuple[float, float], length: float, un
     bend = ndimage.gaussian_filter1d(rng.normal(size=steps), 6.0) * unrest
     heading = rng.uniform(0, 2 * np.pi) + np.cumsum(bend)
     path = np.cumsum(0.5 * np.stack([np.cos(heading), np.sin(heading)], axis=1), axis=0)
-    return path - path[steps // 2] + np.array(start)
+    points: NDArray[np.float64] = path - path[steps // 2] + np.array(start)
+    return points
 
 
 def distance_to(points: NDArray[np.float64]) -> Field:
