@@ -9,16 +9,18 @@ import numpy as np
 
 from promptad_db import files
 from promptad_db.category_checks import check_exact_metrics, check_metric, check_result, is_number
-from promptad_db.errors import InputError
+from promptad_db.errors import InputError, UsageError
 from promptad_db.parquet_files import LARGEST_CATEGORY, finite, one_size, read_parquet, write_parquet
 from promptad_db.records import CategoryResult, Metric
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
+WEIGHTS_FILE = "weights.safetensors"
 _METRIC_FIELDS = {field.name for field in fields(Metric)}
 
 
@@ -33,6 +35,8 @@ def write_category_files(folder: Path, result: CategoryResult) -> None:
         write_parquet(folder / "masks.parquet", _mask_rows(result))
     if result.timings:
         files.write_json(folder / "timings.json", {"images": len(result.images), "seconds": result.timings})
+    if result.weights:
+        write_weights(folder / WEIGHTS_FILE, result.weights)
     files.write_json(folder / "metrics.json", [_without_nones(asdict(metric)) for metric in result.metrics])
 
 
@@ -55,6 +59,29 @@ def read_category_files(folder: Path, category: str) -> CategoryResult:
         raise InputError(f"{folder}: {error}") from error
     check_exact_metrics(folder / "metrics.json", result)
     return result
+
+
+def write_weights(path: Path, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays as safetensors: no pickle."""
+    from safetensors.numpy import save_file
+
+    save_file({name: np.ascontiguousarray(array) for name, array in weights.items()}, path)
+
+
+def read_weights(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a safetensors file; InputError when it is not there or not whole."""
+    try:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+    except ImportError as error:
+        raise UsageError("saved prompts need safetensors", "pip install 'promptad-db[clip]'") from error
+    try:
+        weights: dict[str, NDArray[Any]] = load_file(path)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: does not exist", "only runs of promptad-db run save their prompts") from error
+    except (OSError, SafetensorError, ValueError) as error:
+        raise InputError(f"{path}: not a readable safetensors file ({error})") from error
+    return weights
 
 
 def encode_mask(mask: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """The contract on disk, run folder format 1: the only reader and the only writer of run folders.
 
     runs/<run_id>/run.json
-    runs/<run_id>/<category>/images.parquet, maps.parquet, masks.parquet, metrics.json, timings.json
+    runs/<run_id>/<category>/images.parquet, maps.parquet, masks.parquet, metrics.json, timings.json, weights.safetensors
 
 A category is written under a hidden name and renamed when complete, so a folder with its final name is whole.
 """
@@ -17,12 +17,15 @@ import shutil
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from promptad_db import files
-from promptad_db.category_files import read_category_files, write_category_files
+from promptad_db.category_files import WEIGHTS_FILE, read_category_files, read_weights, write_category_files
 from promptad_db.errors import InputError
 from promptad_db.records import PROTOCOLS, SELECTIONS, STATUSES, TASKS, CategoryResult, Interpolation, Render, RunInfo
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FORMAT = 1
 RUN_FILE = "run.json"
@@ -152,6 +155,20 @@ def read_category(folder: Path, category: str) -> CategoryResult:
     if path.is_symlink() or not path.is_dir():
         raise InputError(f"{path}: not a category folder")
     return read_category_files(path, category)
+
+
+def read_category_weights(folder: Path, category: str) -> dict[str, NDArray[Any]]:
+    """What a run learned in one category, arrays by name; an InputError names the file when there is none."""
+    return read_weights(category_folder(folder, category) / WEIGHTS_FILE)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Take away what a killed process left half written in a run folder that nobody else writes to."""
+    for path in folder.glob(".*.tmp-*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def category_fingerprint(folder: Path, category: str) -> str:

@@ -8,6 +8,7 @@ from promptad_db.errors import InputError
 from promptad_db.fusion import fuse_scores
 from promptad_db.metrics import OneClassError, pixel_metrics, ranking_metrics, render
 from promptad_db.records import CategoryResult, Level, Metric, Render
+from promptad_db.timing import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,10 @@ FUSED_NOTE = "fused from the stored semantic and memory scores"
 
 
 def score_category(
-    result: CategoryResult, settings: Render | None, fusions: Sequence[str] = DEFAULT_FUSIONS
+    result: CategoryResult,
+    settings: Render | None,
+    fusions: Sequence[str] = DEFAULT_FUSIONS,
+    clock: Stopwatch | None = None,
 ) -> list[Metric]:
     """Every exact number that the scores and the ground truth of a category give.
 
@@ -30,25 +34,29 @@ def score_category(
     ``settings`` says, against ``result.masks``. Where both branches are there, the ``fusions`` that were not logged as
     branches of their own are computed on the unrendered grid and scored too; their image scores join
     ``result.scores``. An undefined number (one class only, a fusion of negative scores) is a Metric without a value,
-    with the reason as its note.
+    with the reason as its note. ``clock`` counts the seconds of the stages fuse, render and metrics.
     """
+    clock = clock or Stopwatch()
     rules = [rule for rule in fusions if rule not in result.scores and rule not in result.maps]
-    scores: list[tuple[str, NDArray[Any] | str]] = [*result.scores.items(), *_fused(result.scores, rules)]
-    maps: list[tuple[str, NDArray[Any] | str]] = [*result.maps.items(), *_fused(result.maps, rules)]
+    with clock("fuse"):
+        scores: list[tuple[str, NDArray[Any] | str]] = [*result.scores.items(), *_fused(result.scores, rules)]
+        maps: list[tuple[str, NDArray[Any] | str]] = [*result.maps.items(), *_fused(result.maps, rules)]
     result.scores |= {branch: values for branch, values in scores if not isinstance(values, str)}
     metrics: list[Metric] = []
     if result.labels is not None:
         labels = result.labels.astype(bool)
         for branch, values in scores:
             note = FUSED_NOTE if branch in rules else None
-            metrics += _measure("image", branch, values, labels, note, lambda array: ranking_metrics(array, labels))
+            with clock("metrics"):
+                metrics += _measure("image", branch, values, labels, note, lambda array: ranking_metrics(array, labels))
     if result.masks is not None and settings is not None:
         masks = result.masks
         for branch, grids in maps:
             note = FUSED_NOTE if branch in rules else None
-            metrics += _measure(
-                "pixel", branch, grids, masks, note, lambda array: pixel_metrics(render_maps(array, settings), masks)
-            )
+            with clock("render"):
+                pixels = grids if isinstance(grids, str) else render_maps(grids, settings)
+            with clock("metrics"):
+                metrics += _measure("pixel", branch, pixels, masks, note, lambda array: pixel_metrics(array, masks))
     return metrics
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from promptad_db.timing import Stopwatch
+
 logger = logging.getLogger("promptad_db")
 
 PUBLIC_SIGMA = 4.0
@@ -39,7 +41,9 @@ def start_run(
     render: Render | tuple[int, int] | None = None,
     selection: str = "unknown",
     protocol: str = "one_class",
+    image_score: str = "grid_max",
     config: Mapping[str, Any] | None = None,
+    environment: Mapping[str, Any] | None = None,
     tags: Sequence[str] = (),
     note: str | None = None,
     fusions: Sequence[str] = DEFAULT_FUSIONS,
@@ -50,7 +54,8 @@ def start_run(
 
     ``render`` says how maps become pixel maps: a Render, or (height, width) for bilinear upsampling and a Gaussian of
     sigma 4 pixels as PromptAD does. Without it maps as large as the masks are scored as they are, and smaller ones are
-    rendered at the size of the masks. ``fusions`` are computed beside the branches semantic and memory when both are
+    rendered at the size of the masks. ``image_score`` says what the score of an image is that has a map; ``environment``
+    adds to what is found out about this machine. ``fusions`` are computed beside the branches semantic and memory when both are
     logged. Folders go to ``runs``, else PROMPTAD_RUNS, else ./runs. When the block ends the run is indexed in the
     database ``db`` (else PROMPTAD_DB, else ./promptad.duckdb); ``db=False`` leaves that to ``promptad-db ingest``.
 
@@ -81,11 +86,21 @@ def start_run(
         selection=selection,  # type: ignore[arg-type]
         protocol=protocol,  # type: ignore[arg-type]
         config=dict(config or {}),
-        environment=describe_environment(),
+        image_score=image_score,
+        environment={**describe_environment(), **(environment or {})},
         tags=tuple(tags),
         note=note,
     )
     folder = run_folder.create_run(run_folder.default_root(runs), info)
+    return ActiveRun(folder, info, tuple(fusions), db=db)
+
+
+def resume_run(
+    folder: Path, *, fusions: Sequence[str] = DEFAULT_FUSIONS, db: str | os.PathLike[str] | bool | None = None
+) -> ActiveRun:
+    """Go on with a run that was interrupted: its finished categories stay, what was half written goes."""
+    run_folder.remove_unfinished(folder)
+    info = run_folder.update_run(folder, status="running", finished_at=None)
     return ActiveRun(folder, info, tuple(fusions), db=db)
 
 
@@ -139,12 +154,22 @@ class ActiveRun:
         """
         result = collect(category, images, branches=branches, labels=labels, masks=masks, defect_types=defect_types)
         result.timings = seconds_of(category, timings or {})
+        return self.log_result(result)
+
+    def log_result(self, result: CategoryResult, clock: Stopwatch | None = None) -> CategoryResult:
+        """Score one category, whose arrays are of the right types and shapes, and write it to the run folder.
+
+        With a ``clock`` the seconds it has counted, and those of the scoring, become the timings of the category.
+        Raises InputError, naming the category, for what does not fit together; nothing is written then.
+        """
         self._check_task(result)
         settings = self._settings(result)
         try:
-            result.metrics = score_category(result, settings, self._fusions)
+            result.metrics = score_category(result, settings, self._fusions, clock)
         except InputError as error:
-            raise InputError(f"category {category!r}: {error}") from error
+            raise InputError(f"category {result.category!r}: {error}") from error
+        if clock is not None:
+            result.timings = clock.seconds
         run_folder.write_category(self.folder, result)
         if settings != self.info.render:
             self.info = run_folder.update_run(self.folder, render=settings)
@@ -153,6 +178,10 @@ class ActiveRun:
     def finish(self, status: str) -> None:
         """Mark the run as ``finished`` or ``failed`` and index it in the database."""
         self.info = run_folder.update_run(self.folder, status=status, finished_at=run_folder.now())
+        self.index()
+
+    def index(self) -> None:
+        """Index what is finished in the database; a locked or broken one is a warning, for the run folder is whole."""
         if self._db is False:
             return
         from promptad_db.db import index_folders
