@@ -80,11 +80,14 @@ def test_help_loads_neither_database_nor_numbers():
     assert not loaded & (HEAVY | {"duckdb", "sqlalchemy", "numpy", "pyarrow", "rich"})
 
 
-def test_a_report_loads_no_torch_and_no_sklearn(gate_place):
+@pytest.mark.parametrize(
+    "command", [("report",), ("report", "--experiment", "gate", "--k-shot", "1"), ("compare", "memory", "max")]
+)
+def test_questions_load_nothing_heavy(gate_place, command):
     code = "import promptad_db.cli.main as m\ntry: m.main()\nexcept SystemExit: pass"
-    loaded = loaded_by(code, "report", "--db", str(gate_place / "promptad.duckdb"))
+    loaded = loaded_by(code, *command, "--db", str(gate_place / "promptad.duckdb"))
     assert "duckdb" in loaded
-    assert not loaded & (HEAVY - {"pandas"} | {"scipy", "alembic"})  # DuckDB itself loads pandas where it is installed
+    assert not loaded & (HEAVY | {"numpy", "pyarrow", "scipy", "alembic"})
 
 
 def test_the_public_names_are_there():

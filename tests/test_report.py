@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from promptad_db import ingest
+
 pytestmark = pytest.mark.usefixtures("tmp_path")
 
 SUMMARY = [
@@ -300,3 +302,15 @@ def test_a_reported_number_stands_in_where_the_exact_one_is_undefined(cli, log_r
     cell = sections(cli("report", "--format", "json"))["worst"][0]
     assert (cell["semantic"], cell["provenance"]) == (0.25, "mixed")
     assert cell["memory"] != 0.25
+
+
+@pytest.mark.parametrize(
+    "name", ["it's", "a'; DROP TABLE runs; --", ":task %s %(x)s $1 ?", '"', "\\'", "日本", "line\nend"]
+)
+def test_filters_take_any_name_as_it_is(cli, make_run, name):
+    ingest(make_run({"carpet": {"semantic": 0.8, "memory": 0.9}}, experiment=name, method=name, variant=name))
+    ingest(make_run({"grid": {"semantic": 0.7, "memory": 0.6}}, experiment="other"))
+    chosen = [option for flag in ("--experiment", "--method", "--variant") for option in (flag, name)]
+    answer = cli("report", *chosen, "--section", "worst", "--format", "json")
+    assert [row["category"] for row in json.loads(answer.out)["worst"]] == ["carpet"]
+    assert cli("report", "--experiment", "other", "--variant", name).code == 5

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from promptad_db.db import connect
+from promptad_db.db.query import execute
 from promptad_db.db.selection import BRANCHES, DECIMALS, Filters, section_rows, select
 from promptad_db.db.sql_files import load_sql
 from promptad_db.errors import NoRowsError
@@ -84,7 +83,7 @@ def audit(database: Path, filters: Filters, *, estimate: str = "auto") -> Audit:
         rows = ResultSet((), [])
         for source in ESTIMATES[1:] if estimate == "auto" else (estimate,):
             query = load_sql("audit", f"{source}_estimates")
-            connection.execute(sa.text(query.sql), {"branch_a": BRANCHES[0], "branch_b": BRANCHES[1]})
+            execute(connection, query.sql, branch_a=BRANCHES[0], branch_b=BRANCHES[1])
             rows = section_rows(connection, "audit", "cells", filters)
             if rows:
                 notes.append(f"{source} estimates")

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from promptad_db.db import connect
-from promptad_db.db.query import fetch
+from promptad_db.db.query import execute, fetch
 from promptad_db.db.reports import Report
 from promptad_db.db.selection import Filters, resolve_runs, section_rows, select, unselect
 from promptad_db.db.sql_files import load_sql
@@ -17,6 +15,8 @@ from promptad_db.result_set import ResultSet, Section
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import sqlalchemy as sa
 
 KINDS = ("run", "experiment", "method", "variant", "branch")
 _COLUMN = {"experiment": "experiment", "method": "method", "variant": "variant"}
@@ -92,8 +92,8 @@ def _kind_of(connection: sa.Connection, first: str, second: str) -> str:
 
 
 def _exist(connection: sa.Connection, table: str, column: str, *names: str) -> bool:
-    query = sa.text(f"SELECT COUNT(DISTINCT {column}) FROM {table} WHERE {column} IN (:first, :second)")  # noqa: S608
-    return connection.execute(query, {"first": names[0], "second": names[1]}).scalar() == len(set(names))
+    query = f"SELECT COUNT(DISTINCT {column}) FROM {table} WHERE {column} IN (:first, :second)"  # noqa: S608
+    return execute(connection, query, first=names[0], second=names[1]).scalar() == len(set(names))
 
 
 def _fill(connection: sa.Connection, table: str, name: str, kind: str, filters: Filters) -> list[str]:
@@ -111,8 +111,8 @@ def _fill(connection: sa.Connection, table: str, name: str, kind: str, filters: 
 
 def _merge_branches(connection: sa.Connection, table: str, branch: str, label: str) -> None:
     """Keep one branch of a side, under a label that both sides share."""
-    connection.execute(sa.text(f"DELETE FROM {table} WHERE branch <> :branch"), {"branch": branch})  # noqa: S608
-    connection.execute(sa.text(f"UPDATE {table} SET branch = :label"), {"label": label})  # noqa: S608
+    execute(connection, f"DELETE FROM {table} WHERE branch <> :branch", branch=branch)  # noqa: S608
+    execute(connection, f"UPDATE {table} SET branch = :label", label=label)  # noqa: S608
 
 
 def _runs(connection: sa.Connection, table: str) -> list[str]:

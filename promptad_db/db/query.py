@@ -74,7 +74,25 @@ def user_query(connection: sa.Connection, sql: str, params: dict[str, Any], limi
 
 def fetch(connection: sa.Connection, sql: str, **params: Any) -> ResultSet:
     """Run SQL of our own."""
-    return _fetched(connection.execute(sa.text(sql), params), None)
+    return _fetched(execute(connection, sql, **params), None)
+
+
+def execute(connection: sa.Connection, sql: str, **params: Any) -> sa.CursorResult[Any]:
+    """Run SQL of our own, its ``:name`` parameters written into it as quoted literals.
+
+    To bind a Python value DuckDB imports pandas where it is installed, else numpy: a third of the time of a report.
+    """
+    statement = sa.text(sql).bindparams(
+        *(sa.bindparam(name, value, _sql_type(value), literal_execute=True) for name, value in params.items())
+    )
+    return connection.execute(statement)
+
+
+def _sql_type(value: Any) -> sa.types.TypeEngine[Any]:
+    if isinstance(value, list):
+        return sa.ARRAY(_sql_type(value[0]) if value else sa.String())
+    types: dict[type, sa.types.TypeEngine[Any]] = {int: sa.BigInteger(), float: sa.Double()}
+    return types.get(type(value), sa.String())
 
 
 def _fetched(result: sa.CursorResult[Any], limit: int | None) -> ResultSet:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from promptad_db.db.query import fetch
+from promptad_db.db.query import execute, fetch
 from promptad_db.db.sql_files import load_sql
 from promptad_db.errors import NoRowsError, UsageError
 
@@ -87,7 +87,7 @@ def unselect(connection: sa.Connection) -> None:
 def _fill(connection: sa.Connection, step: str, filters: Filters) -> None:
     query = load_sql("selection", step)
     parameters = _parameters(filters)
-    connection.execute(sa.text(query.sql), {name: parameters[name] for name in query.parameters})
+    execute(connection, query.sql, **{name: parameters[name] for name in query.parameters})
 
 
 def section_rows(connection: sa.Connection, folder: str, name: str, filters: Filters, **parameters: Any) -> ResultSet:
