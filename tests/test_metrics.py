@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from promptad_db.errors import InputError
 from promptad_db.metrics import OneClassError, auroc, average_precision, f1_max, ranking_metrics
 from promptad_db.metrics.curves import of_ranking
-from promptad_db.metrics.ranking import SMALL, _against_one, _buckets, _near_negatives, rank
+from promptad_db.metrics.ranking import SMALL, _buckets, _placed, rank
 
 TINY32 = float(np.finfo(np.float32).smallest_subnormal)
 HUGE32 = float(np.finfo(np.float32).max)
@@ -86,12 +86,11 @@ def test_the_negatives_left_out_of_the_sort_are_counted_exactly(sample):
     if buckets is None:
         assert np.ptp(scores) <= np.finfo(np.float32).tiny * 16 * distinct.size
         return
-    near, others = _near_negatives(scores, labels, distinct, buckets, 5)
-    left_over, below, up_to = _against_one(near, distinct, buckets)
+    left_over, below, equal = _placed(scores, labels, distinct, buckets, 5)
     negatives = scores[~labels]
     for i, value in enumerate(distinct):
-        assert others[i] + below[i] + np.sum(left_over < value) == np.sum(negatives < value)
-        assert others[i] + up_to[i] + np.sum(left_over <= value) == np.sum(negatives <= value)
+        assert below[i] + np.sum(left_over < value) == np.sum(negatives < value)
+        assert below[i] + equal[i] + np.sum(left_over <= value) == np.sum(negatives <= value)
 
 
 def many(kind, rng):
@@ -158,9 +157,9 @@ def test_scattered_scores_leave_few_negatives_to_sort(kind):
     scores, labels = many(kind, np.random.default_rng(7))
     distinct = np.unique(scores[labels])
     buckets = _buckets(scores.min(), scores.max(), 16 * distinct.size)
-    near, _ = _near_negatives(scores, labels, distinct, buckets, 999)
-    left_over, _, _ = _against_one(near, distinct, buckets)
-    assert left_over.size < 0.3 * near.size < 0.03 * scores.size
+    near = np.count_nonzero(np.isin(buckets.of(scores), buckets.of(distinct)) & ~labels)
+    left_over, _, _ = _placed(scores, labels, distinct, buckets, 999)
+    assert left_over.size < 0.3 * near < 0.03 * scores.size
 
 
 def test_auroc_is_the_exact_fraction_of_ordered_pairs():

@@ -3,13 +3,13 @@
 A metric over thresholds changes its true positives only at scores that a positive has, so it is enough to know, for each
 distinct positive score v, how many positives have it and how many negatives lie below v and not above v. The plain way
 is to sort positives and negatives apart and to merge them. A sort of millions of negatives costs far more than a pass
-over them, though, and its speed depends on the processor, so `_near_negatives` spares most of it, exactly:
+over them, though, and its speed depends on the processor, so `_placed` spares most of it, exactly:
 
 1. All scores are put into equal-width buckets by the same rounded arithmetic, ``int((score - low) * scale)``. Subtraction,
    product and truncation never decrease when the score grows, so a score in a lower bucket *is* a lower score.
 2. Negatives of a bucket without positives are only counted: below every positive of a higher bucket, above the others.
 3. Of the few negatives that share a bucket with positives, those that share it with one distinct positive score are
-   compared with that one (`_against_one`), and the others are sorted after all.
+   compared with that one, and the others are sorted after all.
 
 With n scores and p distinct positive ones this is one pass of O(n), O(p log p) for the positives and, with some 16 buckets
 a positive, a comparison of about n/16 scores and a sort of far fewer. Scores crowded into few buckets (one huge outlier,
@@ -91,22 +91,21 @@ def rank(scores: ArrayLike, labels: ArrayLike, *, small: int = SMALL, piece: int
         there, missing = ("anomalous (1)", "normal (0)") if n_pos else ("normal (0)", "anomalous (1)")
         raise OneClassError(f"no label is {missing}, all {truth.size} are {there}: the metric is undefined")
 
-    positives = np.sort(values[truth])
+    positives = values.take(np.flatnonzero(truth))
+    positives.sort()
     last = np.append(np.flatnonzero(positives[1:] != positives[:-1]), n_pos - 1)
     distinct = positives[last]
     buckets = _buckets(low, high, min(BUCKETS_PER_POSITIVE * distinct.size, MAX_BUCKETS))
     if buckets is None or values.size < small or distinct.size * 4 > n_neg:
-        unsorted, below, up_to = values[~truth], np.zeros(1, np.int64), np.zeros(1, np.int64)
+        unsorted, below, equal = values[~truth], np.zeros(1, np.int64), np.zeros(1, np.int64)
     else:
-        near, others = _near_negatives(values, truth, distinct, buckets, piece)
-        unsorted, below, up_to = _against_one(near, distinct, buckets)
-        below, up_to = below + others, up_to + others
+        unsorted, below, equal = _placed(values, truth, distinct, buckets, piece)
     unsorted.sort()
     return Ranking(
         scores=distinct,
         hits=np.diff(last, prepend=-1),
         below=below + np.searchsorted(unsorted, distinct, side="left"),
-        up_to=up_to + np.searchsorted(unsorted, distinct, side="right"),
+        up_to=below + equal + np.searchsorted(unsorted, distinct, side="right"),
         n_pos=n_pos,
         n_neg=n_neg,
     )
@@ -121,47 +120,39 @@ def _buckets(low: Any, high: Any, count: int) -> _Buckets | None:
     return None
 
 
-def _near_negatives(
+def _placed(
     values: NDArray[Any], truth: NDArray[np.bool], distinct: NDArray[Any], buckets: _Buckets, piece: int
-) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the negatives that share a bucket with a positive, and how many of the others lie below each positive."""
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the negatives left to sort and, of the others, how many are below each positive and how many equal it."""
     of_positive = buckets.of(distinct)
+    first_in_bucket = np.diff(of_positive, prepend=-1) > 0
+    alone = np.flatnonzero(first_in_bucket & np.append(first_in_bucket[1:], True))
     # Rounding may lift the highest score just over the last bucket.
     shared = np.zeros(buckets.count + 2, np.bool)
     shared[of_positive] = True
+    # The positive that a bucket has to itself, counted from 1; 0 where there is none or several.
+    only = np.zeros(buckets.count + 2, np.int32)
+    only[of_positive[alone]] = alone + 1
+    score_of = np.concatenate((distinct[:1], distinct))
     # 32-bit counters keep twice as many buckets in the cache.
-    counts = np.zeros(buckets.count + 2, np.int32 if values.size < 1 << 31 else np.int64)
-    one = counts.dtype.type(1)
-    near = []
+    counter = np.int32 if values.size < 1 << 31 else np.int64
+    counts, beside, one = np.zeros(buckets.count + 2, counter), np.zeros(3 * score_of.size, counter), counter(1)
+    left_over = []
     for start in range(0, values.size, piece):
         part = values[start : start + piece]
         bucket = buckets.of(part)
         np.add.at(counts, bucket, one)
-        near.append(part[shared[bucket] > truth[start : start + piece]])
+        near = np.flatnonzero(shared.take(bucket) > truth[start : start + piece])
+        scores, positive = part.take(near), only.take(bucket.take(near))
+        its_score = score_of.take(positive)
+        np.add.at(beside, 3 * positive.astype(np.intp) + (scores >= its_score) + (scores > its_score), one)
+        left_over.append(scores.take(np.flatnonzero(positive == 0)))
     counts[of_positive] = 0
-    return np.concatenate(near), np.cumsum(counts, dtype=np.int64)[of_positive]
-
-
-def _against_one(
-    near: NDArray[Any], distinct: NDArray[Any], buckets: _Buckets
-) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
-    """Place the negatives whose bucket holds one distinct positive score.
-
-    Returns the negatives left over and, of those placed, how many are below each positive and how many up to it.
-    """
-    of_positive = buckets.of(distinct)
-    opens = np.diff(of_positive, prepend=-1) > 0
-    alone = np.flatnonzero(opens & np.append(opens[1:], True))
-    positive_in = np.full(buckets.count + 2, -1, np.int32)
-    positive_in[of_positive[alone]] = alone
-    index = positive_in[buckets.of(near)]
-    placed = index >= 0
-    left_over, near, index = near[~placed], near[placed], index[placed]
-    value = distinct[index]
-    lower, equal = (np.bincount(index[these], minlength=distinct.size) for these in (near < value, near == value))
-    together = np.bincount(index, minlength=distinct.size)
-    below = np.cumsum(together) - together + lower
-    return left_over, below, below + equal
+    in_lower_buckets = np.cumsum(counts, dtype=counter, out=counts)[of_positive]
+    lower, equal, higher = beside.reshape(-1, 3)[1:].T.astype(np.int64)
+    in_bucket = lower + equal + higher
+    below = in_lower_buckets + np.cumsum(in_bucket) - in_bucket + lower
+    return np.concatenate(left_over), below, equal
 
 
 def as_floats(values: NDArray[Any]) -> NDArray[Any]:
