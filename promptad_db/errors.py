@@ -11,6 +11,7 @@ class ExitCode(IntEnum):
     DATABASE = 3
     BAD_INPUT = 4
     NO_ROWS = 5
+    INTERRUPTED = 130
 
 
 class PromptadError(Exception):
@@ -58,6 +59,12 @@ class QueryError(PromptadError):
     """The user's own SQL does not run."""
 
     exit_code = ExitCode.WRONG_USAGE
+
+
+class InterruptedRunError(PromptadError):
+    """Somebody stopped a run; what was finished is kept."""
+
+    exit_code = ExitCode.INTERRUPTED
 
 
 class NoRowsError(PromptadError):

@@ -44,6 +44,7 @@ def start_run(
     image_score: str = "grid_max",
     config: Mapping[str, Any] | None = None,
     environment: Mapping[str, Any] | None = None,
+    source: Mapping[str, Any] | None = None,
     tags: Sequence[str] = (),
     note: str | None = None,
     fusions: Sequence[str] = DEFAULT_FUSIONS,
@@ -55,7 +56,7 @@ def start_run(
     ``render`` says how maps become pixel maps: a Render, or (height, width) for bilinear upsampling and a Gaussian of
     sigma 4 pixels as PromptAD does. Without it maps as large as the masks are scored as they are, and smaller ones are
     rendered at the size of the masks. ``image_score`` says what the score of an image is that has a map; ``environment``
-    adds to what is found out about this machine. ``fusions`` are computed beside the branches semantic and memory when both are
+    adds to what is found out about this machine, ``source`` says what the run read. ``fusions`` are computed beside the branches semantic and memory when both are
     logged. Folders go to ``runs``, else PROMPTAD_RUNS, else ./runs. When the block ends the run is indexed in the
     database ``db`` (else PROMPTAD_DB, else ./promptad.duckdb); ``db=False`` leaves that to ``promptad-db ingest``.
 
@@ -88,6 +89,7 @@ def start_run(
         config=dict(config or {}),
         image_score=image_score,
         environment={**describe_environment(), **(environment or {})},
+        source=dict(source or {}),
         tags=tuple(tags),
         note=note,
     )
@@ -102,6 +104,29 @@ def resume_run(
     run_folder.remove_unfinished(folder)
     info = run_folder.update_run(folder, status="running", finished_at=None)
     return ActiveRun(folder, info, tuple(fusions), db=db)
+
+
+def index_runs(folders: Sequence[Path], db: str | os.PathLike[str] | bool | None) -> None:  # noqa: FBT001 - as start_run
+    """Index run folders in the database ``db``, as start_run takes it.
+
+    A database that cannot be written is a warning that names the command which finishes the job: the folders are whole.
+    """
+    if db is False or not folders:
+        return
+    from promptad_db.db import index_folders
+
+    path = None if db is True else db
+    try:
+        rejected = index_folders(folders, path).rejected
+    except DatabaseError as error:
+        places = [str(folder) for folder in folders]
+        command = ["promptad-db", "ingest", *places, *(["--db", os.fspath(path)] if path else [])]
+        logger.warning(
+            "the run is safe in %s, but not in the database: %s\n  %s", ", ".join(places), error, shlex.join(command)
+        )
+        return
+    for where, reason in rejected:
+        logger.warning("not in the database: %s", reason if str(where) in reason else f"{where}: {reason}")
 
 
 class ActiveRun:
@@ -177,26 +202,12 @@ class ActiveRun:
 
     def finish(self, status: str) -> None:
         """Mark the run as ``finished`` or ``failed`` and index it in the database."""
+        self.close(status)
+        index_runs([self.folder], self._db)
+
+    def close(self, status: str) -> None:
+        """Mark the run as ``finished`` or ``failed``."""
         self.info = run_folder.update_run(self.folder, status=status, finished_at=run_folder.now())
-        self.index()
-
-    def index(self) -> None:
-        """Index what is finished in the database; a locked or broken one is a warning, for the run folder is whole."""
-        if self._db is False:
-            return
-        from promptad_db.db import index_folders
-
-        path = None if self._db is True else self._db
-        try:
-            rejected = index_folders([self.folder], path).rejected
-        except DatabaseError as error:
-            command = ["promptad-db", "ingest", str(self.folder), *(["--db", os.fspath(path)] if path else [])]
-            logger.warning(
-                "the run is safe in %s, but not in the database: %s\n  %s", self.folder, error, shlex.join(command)
-            )
-            return
-        for where, reason in rejected:
-            logger.warning("not in the database: %s", reason if str(where) in reason else f"{where}: {reason}")
 
     def _check_task(self, result: CategoryResult) -> None:
         if self.info.task == "seg" and not result.maps:

@@ -12,6 +12,7 @@ import click
 
 COMMANDS = {
     "init": "setup",
+    "run": "run",
     "ingest": "setup",
     "rebuild": "setup",
     "report": "reports",

@@ -7,6 +7,7 @@ CVPR 2024, and the public code FuNz-0/PromptAD, whose features these equal for t
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -275,6 +276,7 @@ def _load(name: str, pretrained: str, precision: Precision) -> tuple[nn.Module, 
         )
     state = torch.random.get_rng_state()
     torch.manual_seed(0)
+    logging.disable(logging.WARNING)  # open_clip warns of random weights, which were asked for
     try:
         model = open_clip.create_model(
             name, pretrained=None if pretrained == RANDOM else pretrained, precision=precision, weights_only=True
@@ -285,6 +287,7 @@ def _load(name: str, pretrained: str, precision: Precision) -> tuple[nn.Module, 
             "without a network give a checkpoint file: --pretrained FILE",
         ) from error
     finally:
+        logging.disable(logging.NOTSET)
         torch.random.set_rng_state(state)
     return cast("nn.Module", model), open_clip.get_tokenizer(name)
 

@@ -1,0 +1,179 @@
+"""The pass over a data set: every category is encoded once, and every run that still needs it is trained and scored."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from promptad_db.datasets import open_dataset
+from promptad_db.datasets.images import load_masks
+from promptad_db.errors import InterruptedRunError
+from promptad_db.model.clip import ClipEncoder
+from promptad_db.model.feature_cache import FeatureCache
+from promptad_db.model.features import encode_shots, encode_test_images
+from promptad_db.model.words import load_vocabulary
+from promptad_db.records import LEVEL_OF_TASK, CategoryResult
+from promptad_db.runner.evaluate import CategoryData, evaluate
+from promptad_db.runner.plan import Job, Setting, make_jobs
+from promptad_db.runner.source import Weights, saved_weights
+from promptad_db.tracking import index_runs
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from promptad_db.datasets import Category
+    from promptad_db.model.features import Gallery
+    from promptad_db.model.words import Vocabulary
+    from promptad_db.runner.request import Backbone, Request
+
+logger = logging.getLogger("promptad_db")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One finished cell: AUROCs 0..1 by branch at the level of its task (None where undefined), and the seconds that
+    its own work took, beside the encoding that it shares.
+    """
+
+    dataset: str
+    category: str
+    setting: Setting
+    aurocs: dict[str, float | None]
+    seconds: float
+
+
+@dataclass
+class Outcome:
+    """What a pass left: its run folders, and how many cells it finished."""
+
+    folders: list[Path] = field(default_factory=list)
+    cells: int = 0
+
+
+def _nothing(*_heard: object) -> None:
+    return
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who hears of a pass: ``progress`` of the stage, its steps done and in all; ``cell`` of each finished cell;
+    ``note`` of what a reader must know.
+    """
+
+    progress: Callable[[str, int, int], None] = _nothing
+    cell: Callable[[Cell], None] = _nothing
+    note: Callable[[str], None] = logger.warning
+
+
+def run(
+    request: Request,
+    *,
+    runs: str | os.PathLike[str] | None = None,
+    db: str | os.PathLike[str] | bool | None = None,
+    listener: Listener | None = None,
+) -> Outcome:
+    """Train and evaluate as the request says, write run folders, and index them in the database.
+
+    Each category of each run is whole or not there; the database knows it when the pass goes on to the next category.
+
+    Raises InputError for data that cannot be used, UsageError for a request that cannot be meant, and
+    InterruptedRunError on Ctrl-C, when all runs are resumable.
+    """
+    listener = listener or Listener()
+    dataset = open_dataset(request.dataset, request.data_root)
+    categories = [dataset.category(name) for name in dict.fromkeys(request.categories or dataset.categories)]
+    vocabulary = load_vocabulary(request.prompts)
+    encoder = load_encoder(request.backbone)
+    saved = saved_weights(request.from_run, [one.name for one in categories], encoder) if request.from_run else {}
+    jobs, notes = make_jobs(request, categories, encoder, runs=runs)
+    for note in notes:
+        listener.note(note)
+    outcome = Outcome([job.run.folder for job in jobs])
+    waiting = [job for job in jobs if set(job.shots) - job.done]
+    cache = FeatureCache(request.feature_cache, encoder) if request.feature_cache else None
+    work = _Work(request, encoder, cache, vocabulary, listener)
+    status = "failed"
+    try:
+        for category in categories:
+            open_jobs = [job for job in waiting if category.name not in job.done]
+            if open_jobs:
+                work.category(category, open_jobs, saved.get(category.name, {}), outcome)
+                index_runs([job.run.folder for job in open_jobs], db)
+        status = "finished"
+    except KeyboardInterrupt as error:
+        raise InterruptedRunError(
+            f"interrupted: {outcome.cells} cells are finished and kept", "the same command with --resume goes on"
+        ) from error
+    finally:
+        for job in waiting:
+            job.run.close(status)
+        index_runs([job.run.folder for job in waiting], db)
+    return outcome
+
+
+def load_encoder(backbone: Backbone) -> ClipEncoder:
+    """The image and text encoder that a request names."""
+    return ClipEncoder(
+        backbone.name,
+        backbone.pretrained,
+        backbone.device,
+        precision=backbone.precision,
+        memory_layers=backbone.memory_layers,
+        memory_tap=backbone.memory_tap,
+    )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is the same for every category of a pass."""
+
+    request: Request
+    encoder: ClipEncoder
+    cache: FeatureCache | None
+    vocabulary: Vocabulary
+    listener: Listener
+
+    def category(self, category: Category, jobs: list[Job], saved: Weights, outcome: Outcome) -> None:
+        """Encode one category, and evaluate every run in it."""
+        data = self._encode(category, jobs, saved)
+        for job in jobs:
+            started = time.perf_counter()
+            result, clock = evaluate(job, data, self.encoder, self.request)
+            job.run.log_result(result, clock)
+            job.done.add(category.name)
+            outcome.cells += 1
+            seconds = time.perf_counter() - started
+            self.listener.cell(Cell(category.dataset, category.name, job.setting, _aurocs(job, result), seconds))
+
+    def _encode(self, category: Category, jobs: list[Job], saved: Weights) -> CategoryData:
+        name, request = category.name, self.request
+        shots = encode_shots(self.encoder, {shot.name: shot for job in jobs for shot in job.shots[name]}, self.cache)
+        galleries: dict[str, Gallery] = {
+            shot: (one.features.memory[0][0], one.features.memory[1][0]) for shot, one in shots.items()
+        }
+        if saved:
+            both = (torch.from_numpy(saved["gallery_1"]), torch.from_numpy(saved["gallery_2"]))
+            galleries = {f"saved {index}": pair for index, pair in enumerate(zip(*both, strict=True))}
+        features = encode_test_images(
+            self.encoder,
+            category.test,
+            galleries,
+            semantic=any(job.semantic for job in jobs),
+            batch_size=request.batch_size,
+            cache=self.cache,
+            progress=lambda done, total: self.listener.progress(f"{name}: images", done, total),
+        )
+        pixels = any(job.setting.task == "seg" for job in jobs)
+        masks = load_masks(category.test, request.render.height, request.render.width) if pixels else None
+        return CategoryData(name, category.test, masks, self.vocabulary.words_of(name), features, shots, saved)
+
+
+def _aurocs(job: Job, result: CategoryResult) -> dict[str, float | None]:
+    level = LEVEL_OF_TASK[job.setting.task]
+    return {one.branch: one.value for one in result.metrics if (one.level, one.metric) == (level, "auroc")}

@@ -1,0 +1,215 @@
+"""From a request to its runs: which shots, which test images, and which interrupted runs are gone on with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from promptad_db import run_folder
+from promptad_db.datasets.overlap import support_in_test
+from promptad_db.datasets.shots import draw_shots, read_shots_file
+from promptad_db.errors import InputError
+from promptad_db.files import sha256_of
+from promptad_db.model.promptad import CONTEXTS
+from promptad_db.tracking import ActiveRun, resume_run, start_run
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+    from promptad_db.datasets import Category, LabelledImage
+    from promptad_db.model.clip import ClipEncoder
+    from promptad_db.records import RunInfo, Task
+    from promptad_db.runner.request import Request
+
+# What a run has beside its settings: it may grow when a run is gone on with.
+_GROWING = ("shots", "left_out_of_test")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One combination of a request."""
+
+    task: Task
+    k_shot: int
+    seed: int
+    variant: str
+
+
+@dataclass
+class Job:
+    """One run: what it still has to do. ``shots`` and ``left_out`` (names of test images) are by category."""
+
+    run: ActiveRun
+    setting: Setting
+    shots: dict[str, tuple[LabelledImage, ...]]
+    left_out: dict[str, frozenset[str]]
+    done: set[str] = field(default_factory=set)
+
+    @property
+    def semantic(self) -> bool:
+        """Whether the run has a semantic branch."""
+        return self.setting.variant != "memory_only"
+
+
+def settings_of(request: Request) -> list[Setting]:
+    """Every combination of a request; those of its source run where it evaluates saved prompts."""
+    if request.from_run is not None:
+        source = run_folder.read_run(request.from_run)
+        return [Setting(source.task, source.k_shot, source.seed or 0, source.variant)]
+    return [
+        Setting(task, k_shot, seed, variant)
+        for variant, seed, k_shot, task in product(request.variants, request.seeds, request.k_shots, request.tasks)
+    ]
+
+
+def make_jobs(
+    request: Request,
+    categories: list[Category],
+    encoder: ClipEncoder,
+    *,
+    runs: str | os.PathLike[str] | None,
+) -> tuple[list[Job], list[str]]:
+    """The runs of a request, new ones or interrupted ones that match it, and notes on them.
+
+    An interrupted run matches when its settings are the same: method, model, shots, prompts, training, rendering.
+    """
+    root = run_folder.default_root(runs)
+    jobs: list[Job] = []
+    notes: list[str] = []
+    for setting in settings_of(request):
+        shots, left_out = _images(request, categories, setting)
+        wanted = _describe(request, encoder, setting, shots, left_out)
+        earlier = _earlier(root, wanted, setting)
+        if earlier is not None and request.resume:
+            done = set(run_folder.list_categories(earlier))
+            run = _go_on(earlier, request, wanted) if set(shots) - done else _finished(earlier, request)
+            notes.append(f"{run.run_id}: {len(done & set(shots))} of {len(shots)} categories are done already")
+        else:
+            done = set()
+            run = start_run(**wanted, fusions=request.fusions, runs=runs, db=False)
+            if earlier is not None and run_folder.read_run(earlier).status != "finished":
+                notes.append(f"{earlier.name} was interrupted; --resume goes on with it")
+        notes += [
+            f"{name}: {len(names)} support images are in the test set, by content; not tested: {', '.join(sorted(names))}"
+            for name, names in left_out.items()
+        ]
+        jobs.append(Job(run, setting, shots, left_out, done))
+    return jobs, list(dict.fromkeys(notes))
+
+
+def _images(
+    request: Request, categories: list[Category], setting: Setting
+) -> tuple[dict[str, tuple[LabelledImage, ...]], dict[str, frozenset[str]]]:
+    if request.from_run is not None:
+        return {category.name: () for category in categories}, {}
+    chosen = read_shots_file(request.shots_file) if request.shots_file else None
+    shots = {
+        category.name: chosen.shots(category, setting.k_shot)
+        if chosen
+        else draw_shots(category, setting.k_shot, setting.seed)
+        for category in categories
+    }
+    found = {category.name: frozenset(support_in_test(shots[category.name], category.test)) for category in categories}
+    return shots, {name: names for name, names in found.items() if names}
+
+
+def _describe(
+    request: Request,
+    encoder: ClipEncoder,
+    setting: Setting,
+    shots: dict[str, tuple[LabelledImage, ...]],
+    left_out: dict[str, frozenset[str]],
+) -> dict[str, Any]:
+    """The arguments of start_run."""
+    semantic = setting.variant != "memory_only"
+    temperature = request.backbone.temperature
+    config = {
+        "training": asdict(request.training) if semantic and request.from_run is None else None,
+        "contexts": asdict(CONTEXTS[setting.task]) if semantic else None,
+        "temperature": encoder.temperature if temperature is None else temperature,
+        "memory_tap": encoder.memory_tap,
+        "memory_layers": list(encoder.memory_layers),
+        "precision": encoder.precision,
+        "batch_size": request.batch_size,
+        "prompts": "published" if request.prompts is None else sha256_of(request.prompts),
+        "shots_from": "seed" if request.shots_file is None else str(request.shots_file),
+        "from_run": None if request.from_run is None else request.from_run.name,
+        "shots": {name: [shot.name for shot in chosen] for name, chosen in shots.items()},
+        "left_out_of_test": {name: sorted(names) for name, names in left_out.items()},
+    }
+    selection = request.selection if request.from_run is None else run_folder.read_run(request.from_run).selection
+    return {
+        "dataset": request.dataset,
+        "task": setting.task,
+        "k_shot": setting.k_shot,
+        "seed": setting.seed,
+        "method": request.method,
+        "experiment": request.experiment,
+        "variant": setting.variant,
+        "model": {
+            "name": encoder.name, "pretrained": encoder.pretrained, "weights_sha256": encoder.weights_sha256(),
+        },
+        "render": request.render,
+        "selection": selection if semantic else "none",
+        "image_score": request.image_score,
+        "config": config,
+        "environment": {"device": str(encoder.device)},
+        "source": {"kind": "run", "data_root": str(request.data_root)},
+    }  # fmt: skip
+
+
+def _earlier(root: Path, wanted: dict[str, Any], setting: Setting) -> Path | None:
+    """The newest run folder below ``root`` that has these settings."""
+    if not root.is_dir():
+        return None
+    mark = f"-k{setting.k_shot}-s{setting.seed}-{setting.task}-"
+    for folder in sorted(root.iterdir(), reverse=True):
+        if mark not in folder.name or not run_folder.is_run_folder(folder):
+            continue
+        try:
+            info = run_folder.read_run(folder)
+        except InputError:
+            continue
+        if _comparable(info) == _comparable(wanted):
+            return folder
+    return None
+
+
+def _comparable(run: RunInfo | dict[str, Any]) -> Any:
+    """What makes two runs the same, as run.json would hold it."""
+    content = dict(run) if isinstance(run, dict) else asdict(run)
+    names = (
+        "dataset",
+        "task",
+        "k_shot",
+        "seed",
+        "method",
+        "experiment",
+        "variant",
+        "model",
+        "selection",
+        "image_score",
+    )
+    config = {name: value for name, value in content["config"].items() if name not in _GROWING}
+    render = content["render"]
+    same = [*(content[name] for name in names), config, render if isinstance(render, dict) else asdict(render)]
+    return json.loads(json.dumps(same))
+
+
+def _go_on(folder: Path, request: Request, wanted: dict[str, Any]) -> ActiveRun:
+    run = resume_run(folder, fusions=request.fusions, db=False)
+    config = {**run.info.config}
+    for name in _GROWING:
+        config[name] = {**config.get(name, {}), **wanted["config"][name]}
+    run.info = run_folder.update_run(folder, config=config)
+    return run
+
+
+def _finished(folder: Path, request: Request) -> ActiveRun:
+    run = ActiveRun(folder, run_folder.read_run(folder), request.fusions, db=False)
+    if run.info.status != "finished":
+        run.close("finished")
+    return run

@@ -1,0 +1,84 @@
+"""What a run of the detector is asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, get_args
+
+from promptad_db.errors import UsageError
+from promptad_db.model.promptad import Training
+from promptad_db.records import SELECTIONS, TASKS, Render, Selection, Task
+from promptad_db.scoring import DEFAULT_FUSIONS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from promptad_db.model.clip import MemoryTap, Precision
+
+Variant = Literal["baseline", "memory_only"]
+ImageScore = Literal["grid_max", "rendered_max"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+IMAGE_SCORES: tuple[ImageScore, ...] = get_args(ImageScore)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Which CLIP, and how it is read; see `promptad_db.model.clip.ClipEncoder`. A ``temperature`` of None is the one
+    stored with the weights.
+    """
+
+    name: str = "ViT-B-16-plus-240"
+    pretrained: str = "laion400m_e32"
+    device: str = "auto"
+    precision: Precision | None = None
+    memory_layers: tuple[int, int] | None = None
+    memory_tap: MemoryTap = "public"
+    temperature: float | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """Runs of PromptAD on one data set: one for every task, K, seed and variant, over the same categories.
+
+    ``categories`` of None are all. Shots are drawn by seed, or come from ``shots_file``. ``prompts`` is a TOML file of
+    words beside the published ones. ``from_run`` is a run folder whose saved prompts and galleries are evaluated
+    instead of training new ones; task, K, seed and variant are then its own.
+    """
+
+    dataset: str
+    data_root: Path
+    categories: tuple[str, ...] | None = None
+    tasks: tuple[Task, ...] = TASKS
+    k_shots: tuple[int, ...] = (1,)
+    seeds: tuple[int, ...] = (111,)
+    variants: tuple[Variant, ...] = ("baseline",)
+    experiment: str = "default"
+    method: str = "PromptAD"
+    backbone: Backbone = field(default_factory=Backbone)
+    training: Training = field(default_factory=Training)
+    selection: Selection = "last_epoch"
+    image_score: ImageScore = "grid_max"
+    render: Render = field(default_factory=lambda: Render(400, 400))
+    fusions: tuple[str, ...] = DEFAULT_FUSIONS
+    shots_file: Path | None = None
+    prompts: Path | None = None
+    from_run: Path | None = None
+    feature_cache: Path | None = None
+    batch_size: int = 16
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        for name, values, allowed in (
+            ("task", self.tasks, TASKS),
+            ("variant", self.variants, VARIANTS),
+            ("selection", (self.selection,), SELECTIONS[:2]),
+            ("image score", (self.image_score,), IMAGE_SCORES),
+        ):
+            for value in values:
+                if value not in allowed:
+                    raise UsageError(f"{name} is {value!r}", f"use one of {', '.join(allowed)}")
+        for flag, given in (("--task", self.tasks), ("--k-shot", self.k_shots), ("--seed", self.seeds)):
+            if not given or len(set(given)) < len(given):
+                raise UsageError(f"{flag} names {'nothing' if not given else 'a value twice'}", "name each value once")
+        if self.batch_size < 1 or self.training.epochs < 1:
+            raise UsageError("batch size and epochs must be 1 or more", "see promptad-db run --help")
