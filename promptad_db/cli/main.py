@@ -21,6 +21,7 @@ COMMANDS = {
     "runs": "runs",
     "sql": "queries",
     "export": "queries",
+    "demo": "demo",
 }
 
 

@@ -97,7 +97,7 @@ def run(
     outcome = Outcome([job.run.folder for job in jobs])
     waiting = [job for job in jobs if set(job.shots) - job.done]
     cache = FeatureCache(request.feature_cache, encoder) if request.feature_cache else None
-    work = _Work(request, encoder, cache, vocabulary, listener)
+    work = _Work(request, encoder, cache, vocabulary, listener, sum(len(set(job.shots) - job.done) for job in waiting))
     status = "failed"
     try:
         for category in categories:
@@ -113,7 +113,7 @@ def run(
     finally:
         for job in waiting:
             job.run.close(status)
-        index_runs([job.run.folder for job in waiting], db)
+        index_runs(outcome.folders, db)
     return outcome
 
 
@@ -138,6 +138,7 @@ class _Work:
     cache: FeatureCache | None
     vocabulary: Vocabulary
     listener: Listener
+    cells: int
 
     def category(self, category: Category, jobs: list[Job], saved: Weights, outcome: Outcome) -> None:
         """Encode one category, and evaluate every run in it."""
@@ -148,6 +149,7 @@ class _Work:
             job.run.log_result(result, clock)
             job.done.add(category.name)
             outcome.cells += 1
+            self.listener.progress("cells", outcome.cells, self.cells)
             seconds = time.perf_counter() - started
             self.listener.cell(Cell(category.dataset, category.name, job.setting, _aurocs(job, result), seconds))
 

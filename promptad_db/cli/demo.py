@@ -1,0 +1,50 @@
+"""The whole way on synthetic images with a tiny model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from promptad_db.cli.options import db_option, look, note, runs_option, show, talk
+from promptad_db.cli.progress import progress_bar
+from promptad_db.cli.run import line_of
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("folder", type=_FOLDER, default=Path("promptad-demo"))
+@click.option("--export-data", type=_FOLDER, metavar="DIR", help="Only write the synthetic data set to DIR.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the synthetic images.")
+@runs_option
+@db_option
+def demo(folder: Path, export_data: Path | None, seed: int, runs: str | None, db: str | None) -> None:
+    """Show the whole way without any download: images, detector, runs, database, report, audit.
+
+    Everything goes into FOLDER, by default promptad-demo. The images are drawn by programme and the model is tiny,
+    trained on such images: its numbers mean nothing beyond them. An interrupted demo goes on where it was.
+    """
+    from promptad_db import demo as library
+
+    if export_data is not None:
+        library.export_data(export_data, seed=seed)
+        talk([f"{export_data}: the synthetic data set, in the layout of MVTec AD"])
+        return
+    from promptad_db.db.audit import audit
+    from promptad_db.db.reports import report
+    from promptad_db.db.selection import Filters
+    from promptad_db.report import render
+    from promptad_db.runner import Listener
+
+    place = library.Place.below(folder, runs, db)
+    with progress_bar() as progress:
+        library.demo(
+            place, seed=seed, listener=Listener(progress, lambda cell: talk([line_of(cell)]), lambda text: note([text]))
+        )
+    filters = Filters(experiments=(library.EXPERIMENT,))
+    made = report(place.database, filters, sections=library.SECTIONS)
+    audited = audit(place.database, filters)
+    note([*made.notes, *audited.notes])
+    show(render([*made.sections, *audited.sections(5)], "table", **look(None)), None)
+    talk([f"next: promptad-db report --db {place.database}, promptad-db sql --db {place.database} 'SELECT ...'"])
