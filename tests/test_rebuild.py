@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+
+import duckdb
+import pytest
 
 from promptad_db import open_db
 
@@ -74,3 +79,47 @@ def test_a_run_logged_while_rebuild_reads_is_not_lost(log_run):
 
     rebuild(Path("promptad.duckdb"), [Path("runs")], progress=log_another)
     assert open_db().query("SELECT COUNT(*) FROM runs").rows == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE promptad_revision SET version_num = '9999'", "newer"),
+        ("DROP TABLE promptad_revision", "not a promptad-db database"),
+    ],
+)
+def test_a_database_of_another_version_or_program_is_not_replaced(cli, log_run, tmp_path, change, said):
+    log_run("carpet", runs=tmp_path / "elsewhere")
+    log_run("tile", seed=1)
+    with duckdb.connect("promptad.duckdb") as connection:
+        connection.execute(change)
+    before = Path("promptad.duckdb").read_bytes()
+    answer = cli("rebuild")
+    assert answer.code == 3
+    assert said in answer.err
+    assert Path("promptad.duckdb").read_bytes() == before
+
+
+def test_a_database_that_another_program_has_open_is_not_replaced(cli, log_run, tmp_path):
+    log_run("carpet", runs=tmp_path / "elsewhere")
+    log_run("tile", seed=1)
+    program = "import duckdb, sys; c = duckdb.connect('promptad.duckdb'); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        other.stdout.readline()
+        answer = cli("rebuild")
+        other.stdin.close()
+    assert answer.code == 3
+    assert "another program" in answer.err
+    assert open_db().query("SELECT COUNT(*) FROM runs").rows == [(2,)]
+
+
+def test_a_damaged_database_is_kept_under_another_name(cli, log_run):
+    log_run("carpet")
+    Path("promptad.duckdb").write_text("my notes")
+    answer = cli("rebuild")
+    assert answer.code == 0
+    assert "promptad.duckdb.damaged" in answer.err
+    assert Path("promptad.duckdb.damaged").read_text() == "my notes"
+    assert open_db().query("SELECT COUNT(*) FROM runs").rows == [(1,)]

@@ -96,7 +96,7 @@ def rebuild(ctx: click.Context, roots: tuple[Path, ...], *, forget_missing: bool
     """Make the database again from the run folders below ROOTS (default: PROMPTAD_RUNS, else ./runs).
 
     Run folders elsewhere that the old database knows are taken too. The old database stays in place until the new one
-    is whole.
+    is whole; a damaged one is kept under another name.
     """
     from promptad_db.db import database_path
     from promptad_db.db.rebuild import rebuild as rebuild_database
@@ -112,6 +112,8 @@ def rebuild(ctx: click.Context, roots: tuple[Path, ...], *, forget_missing: bool
             progress=lambda done, total: progress("indexing runs", done, total),
         )
     talk(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
+    if outcome.set_aside:
+        talk([f"{path}: could not be read as a database; that file is now {outcome.set_aside}"])
     talk([f"{path}: {len(outcome.added)} runs"])
     if outcome.rejected:
         ctx.exit(ExitCode.BAD_INPUT)
