@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 SUFFIXES = (".json", ".csv", ".parquet")
+_NAMED = 3
 
 
 @dataclass
@@ -33,9 +35,10 @@ class IngestOutcome(IndexOutcome):
         counts += [f"{len(self.extended)} runs extended"] if self.extended else []
         done = ", ".join(counts) or "nothing new"
         known = f" ({len(self.unchanged)} runs known already)" if self.unchanged else ""
-        skipped = f"; {len(self.skipped)} files of other kinds passed over" if self.skipped else ""
         rejected = f"; {len(self.rejected)} rejected" if self.rejected else ""
-        return f"{done}{known}{skipped}{rejected}"
+        named = ", ".join(map(str, self.skipped[:_NAMED])) + (", ..." if len(self.skipped) > _NAMED else "")
+        skipped = f"; {len(self.skipped)} files of other kinds passed over: {named}" if self.skipped else ""
+        return f"{done}{known}{rejected}{skipped}"
 
 
 @dataclass
@@ -106,8 +109,9 @@ def _index(
     try:
         indexed = index_folders(folders, db, replace=replace, progress=step)
     except DatabaseError as error:
-        places = " ".join(sorted({str(folder.parent) for folder in folders}))
-        error.hint += f"\n  the run folders are complete; this will finish the job: promptad-db ingest {places}"
+        places = sorted({str(folder.parent) for folder in folders})
+        command = shlex.join(["promptad-db", "ingest", *places, *(["--db", os.fspath(db)] if db else [])])
+        error.hint += f"\n  the run folders are complete; this will finish the job: {command}"
         raise
     outcome.extend(indexed)
 

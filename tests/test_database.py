@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import multiprocessing
+import shlex
 import shutil
 import subprocess
 import sys
@@ -209,6 +210,40 @@ def test_a_database_that_stays_locked_keeps_the_run_folders_and_says_so(cli, sha
     holder.join()
     assert cli("ingest", "runs").code == 0
     assert counts("promptad.duckdb")["runs"] == 12
+
+
+def limited(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run Python code where no file may grow beyond 800 kB: as on a full disk, writing fails."""
+    program = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (800_000, 800_000))\n{code}"
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_database_that_cannot_grow_keeps_the_run_folders_and_says_so(cli, shared_gate):
+    answer = limited("from promptad_db.cli.main import main; main()", "ingest", shared_gate, "--db", "full disk.duckdb")
+    assert answer.returncode == 3, answer.stderr
+    assert "full disk.duckdb: DuckDB cannot work with it" in answer.stderr
+    assert "make room" in answer.stderr
+    finish = next(line for line in answer.stderr.splitlines() if "finish the job" in line).split(": ")[1]
+    assert counts("full disk.duckdb")["runs"] == 0
+    assert cli(*shlex.split(finish)[1:]).code == 0
+    assert counts("full disk.duckdb")["runs"] == 12
+
+
+def test_a_run_whose_database_cannot_grow_ends_with_a_warning(cli):
+    code = """
+import promptad_db
+with promptad_db.start_run(dataset="mvtec", task="cls", k_shot=1, seed=1, method="m") as run:
+    for number in range(40):
+        images = [f"{number}-{index:06}" for index in range(2000)]
+        scores = {"semantic": [index / 2000 for index in range(2000)]}
+        run.log_category(f"c{number}", images=images, labels=[index % 2 for index in range(2000)], branches=scores)
+"""
+    answer = limited(code)
+    assert answer.returncode == 0, answer.stderr
+    assert "the run is safe in" in answer.stderr
+    assert cli("ingest", "runs").code == 0
+    assert counts("promptad.duckdb")["image_scores"] == 80_000
 
 
 def test_the_lock_of_a_killed_process_needs_no_human(monkeypatch):

@@ -128,7 +128,7 @@ def test_other_files_are_passed_over_but_a_named_one_is_rejected(cli, make_run, 
     (tmp_path / "runs" / "notes.txt").write_text("hello")
     answer = cli("ingest", "runs")
     assert answer.code == 0
-    assert "1 files of other kinds passed over" in answer.err
+    assert "1 files of other kinds passed over: runs/package.json" in answer.err
     assert cli("ingest", tmp_path / "runs" / "package.json").code == 4
     assert cli("ingest", tmp_path / "runs" / "notes.txt").code == 4
 

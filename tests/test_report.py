@@ -314,3 +314,18 @@ def test_filters_take_any_name_as_it_is(cli, make_run, name):
     answer = cli("report", *chosen, "--section", "worst", "--format", "json")
     assert [row["category"] for row in json.loads(answer.out)["worst"]] == ["carpet"]
     assert cli("report", "--experiment", "other", "--variant", name).code == 5
+
+
+def test_a_branch_that_does_not_exist_is_named_with_those_that_do(cli, make_run):
+    ingest(make_run({"carpet": {"semantic": 0.8, "memory": 0.9, "max": 0.95}}))
+    answer = cli("report", "--branches", "semantic,mox")
+    assert answer.code == 5
+    assert "mox" in answer.err
+    assert "max, memory, semantic" in answer.err
+
+
+@pytest.mark.parametrize(("option", "code"), [("--seed", 2), ("--k-shot", 2)])
+def test_a_number_beyond_64_bits_is_wrong_usage(cli, make_run, option, code):
+    ingest(make_run({"carpet": {"semantic": 0.8, "memory": 0.9}}))
+    assert cli("report", option, 2**63).code == code
+    assert cli("report", option, 2**63 - 1).code == 5

@@ -28,6 +28,13 @@ def test_a_run_is_shown_by_a_part_of_its_id(cli, log_run):
     assert {row["provenance"] for row in told["numbers"]} == {"exact"}
 
 
+def test_each_file_that_a_run_came_from_has_a_line_of_its_own(cli, gate_place):
+    run = json.loads(cli("runs", "list", "--db", gate_place / "promptad.duckdb", "--format", "json").out)[0]["run_id"]
+    shown = cli("runs", "show", run, "--db", gate_place / "promptad.duckdb")
+    assert sum(line.startswith("source_file ") for line in shown.out.splitlines()) > 10
+    assert max(map(len, shown.out.splitlines())) < 300
+
+
 def test_an_ambiguous_or_unknown_run_is_refused(cli, make_run):
     for seed in (1, 2):
         make_run({"tile": {"semantic": 0.5}}, seed=seed)

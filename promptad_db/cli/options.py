@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "md", "csv", "json", "latex", "html")
 
+_BEYOND = 1 << 63
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -36,9 +38,12 @@ class Listed(click.ParamType[tuple[Any, ...]]):
         if isinstance(value, tuple):
             return value
         try:
-            return tuple(self.kind(part.strip()) for part in str(value).split(",") if part.strip())
+            values = tuple(self.kind(part.strip()) for part in str(value).split(",") if part.strip())
         except ValueError:
             self.fail(f"{value!r} is not a list of whole numbers", param, ctx)
+        if any(isinstance(number, int) and abs(number) >= _BEYOND for number in values):
+            self.fail(f"{value!r} holds a number beyond 64 bits", param, ctx)
+        return values
 
 
 class Repeatable(click.Option):

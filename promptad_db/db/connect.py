@@ -121,6 +121,11 @@ def _connected(path: Path, *, read_only: bool, config: dict[str, Any] | None = N
             raise _explained(path, error) from error
         with connection:
             yield connection
+    except (sa.exc.OperationalError, sa.exc.InternalError) as error:
+        raise DatabaseError(
+            f"{path}: DuckDB cannot work with it ({_reason(error)})",
+            "nothing of this step is stored; where the disk or the memory is full, make room and try again",
+        ) from error
     finally:
         engine.dispose()
 
@@ -147,13 +152,17 @@ def _check_exists(path: Path) -> None:
 
 
 def _explained(path: Path, error: sa.exc.DBAPIError) -> DatabaseError:
-    reason = str(error.orig).splitlines()[0]
+    reason = _reason(error)
     if "lock" in reason.lower():
         return DatabaseLockedError(
             f"{path}: open in another program, which keeps it locked",
             "close that program (a DuckDB shell, a notebook), then try again",
         )
     return DatabaseError(
-        f"{path}: DuckDB cannot open it ({reason[:200]})",
-        "if the file is damaged, make it again from the run folders: promptad-db rebuild",
+        f"{path}: DuckDB cannot open it ({reason})",
+        f"if the file is damaged, make it again from the run folders: promptad-db rebuild --db {path}",
     )
+
+
+def _reason(error: sa.exc.DBAPIError) -> str:
+    return str(error.orig).splitlines()[0][:200]

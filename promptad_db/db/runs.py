@@ -18,6 +18,8 @@ from promptad_db.result_set import ResultSet, Section
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from promptad_db.records import RunInfo
+
 TRASH = ".trash"
 
 
@@ -107,11 +109,14 @@ def _one(connection: Any, run: str) -> str:
     return found[0]
 
 
-def _details(info: Any) -> list[tuple[str, Any]]:
+def _details(info: RunInfo) -> list[tuple[str, Any]]:
+    source = dict(info.source)
+    files = source.pop("files") if isinstance(source.get("files"), list) else []
     return [
         ("tags", ", ".join(info.tags)),
         ("model", info.model),
         ("config", info.config),
         ("environment", info.environment),
-        ("source", info.source),
+        ("source", source),
+        *(("source_file", file) for file in files),
     ]

@@ -74,7 +74,16 @@ def select(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[s
         _fill(connection, step, filters)
     if not connection.execute(sa.text("SELECT COUNT(*) FROM numbers")).scalar():
         raise NoRowsError(f"no AUROC matches {_described(filters)}", "see what there is: promptad-db runs list")
+    if filters.branches != BRANCHES:
+        _check_branches(connection, filters)
     return filters, notes + _cautions(connection, filters)
+
+
+def _check_branches(connection: sa.Connection, filters: Filters) -> None:
+    there = [row[0] for row in fetch(connection, "SELECT DISTINCT branch FROM numbers ORDER BY branch").rows]
+    missing = [branch for branch in filters.branches if branch not in there]
+    if missing:
+        raise NoRowsError(f"no AUROC of a branch {missing[0]} matches", f"there are {', '.join(there)}")
 
 
 def unselect(connection: sa.Connection) -> None:
