@@ -19,6 +19,11 @@ DECIMALS = 12
 
 BRANCHES = ("semantic", "memory")
 
+_BOTH_TRUTHS = """
+SELECT EXISTS (SELECT 1 FROM numbers WHERE provenance = 'exact')
+    AND EXISTS (SELECT 1 FROM numbers WHERE provenance = 'reported')
+"""
+
 COLUMN_KINDS = {
     "semantic_weaker": "share_of:cells",
     "memory_weaker": "share_of:cells",
@@ -68,7 +73,7 @@ def select(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[s
         connection.exec_driver_sql(statement)
     for step in ("chosen", "numbers"):
         _fill(connection, step, filters)
-    if connection.execute(sa.text("SELECT COUNT(DISTINCT provenance) FROM numbers")).scalar_one() > 1:
+    if connection.execute(sa.text(_BOTH_TRUTHS)).scalar():
         _fill(connection, "superseded", filters)
     for step in ("pairs", "ages", "seed_means", "summaries"):
         _fill(connection, step, filters)

@@ -1,20 +1,22 @@
 -- What each fusion rule gains over the better branch and over memory alone.
-WITH fused AS (
-    SELECT
-        chosen.place, numbers.category, numbers.branch AS rule,
-        COUNT(*) AS cells,
-        AVG(numbers.auroc) AS mean,
-        AVG(numbers.auroc - GREATEST(pairs.semantic, pairs.memory)) AS gain_over_better_branch,
-        AVG(numbers.auroc - pairs.memory) AS gain_over_memory,
-        COUNT(CASE WHEN numbers.auroc > pairs.memory THEN 1 END) AS cells_above_memory
+WITH placed AS MATERIALIZED (
+    SELECT chosen.place, pairs.number, pairs.category, pairs.semantic, pairs.memory
     FROM pairs
     JOIN chosen ON chosen.number = pairs.number
-    JOIN numbers ON numbers.number = pairs.number AND numbers.category = pairs.category
-    WHERE pairs.age = 1
-        AND pairs.gap IS NOT NULL
-        AND numbers.auroc IS NOT NULL
-        AND numbers.branch NOT IN (:branch_a, :branch_b)
-    GROUP BY chosen.place, numbers.category, numbers.branch
+    WHERE pairs.age = 1 AND pairs.gap IS NOT NULL
+),
+fused AS (
+    SELECT
+        placed.place, numbers.category, numbers.branch AS rule,
+        COUNT(*) AS cells,
+        AVG(numbers.auroc) AS mean,
+        AVG(numbers.auroc - GREATEST(placed.semantic, placed.memory)) AS gain_over_better_branch,
+        AVG(numbers.auroc - placed.memory) AS gain_over_memory,
+        COUNT(CASE WHEN numbers.auroc > placed.memory THEN 1 END) AS cells_above_memory
+    FROM placed
+    JOIN numbers ON numbers.number = placed.number AND numbers.category = placed.category
+    WHERE numbers.auroc IS NOT NULL AND numbers.branch NOT IN (:branch_a, :branch_b)
+    GROUP BY placed.place, numbers.category, numbers.branch
 ),
 places AS (
     SELECT DISTINCT place, task FROM chosen
