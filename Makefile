@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install test lint format quick bench wheel clean
+.PHONY: help install test demo lint format quick bench wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,11 +13,14 @@ install: $(VENV)/.installed  ## the package, editable, with all that tests and l
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[images,pandas]' --group test --group lint
+	$(BIN)/python -m pip install --quiet --editable '.[images,pandas,clip]' --group test --group lint
 	touch $@
 
 test: lint  ## lint, then every test with the coverage floor
 	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
+
+demo: install  ## images to report on a machine without data or weights, in promptad-demo
+	$(BIN)/promptad-db demo
 
 quick: install  ## the tests that take less than a minute together
 	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow'
@@ -36,6 +39,7 @@ bench: install  ## the benchmarks in small size, against their peers
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/tracker.py
+	$(BIN)/python benchmarks/runner.py
 
 wheel: install  ## dist/*.whl
 	$(BIN)/python -m build --wheel

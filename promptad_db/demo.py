@@ -54,8 +54,10 @@ def export_data(folder: Path, *, seed: int = 0) -> Path:
     return folder
 
 
-def demo(place: Place, *, seed: int = 0, listener: Listener | None = None) -> Outcome:
-    """Run PromptAD with the tiny model on the synthetic set: K = 1, 2, 4, both tasks.
+def demo(
+    place: Place, *, seed: int = 0, categories: tuple[str, ...] | None = None, listener: Listener | None = None
+) -> Outcome:
+    """Run PromptAD with the tiny model on the synthetic set, or some categories of it: K = 1, 2, 4, both tasks.
 
     What an earlier call in the same folder has done is kept, so an interrupted demo goes on.
     """
@@ -65,6 +67,7 @@ def demo(place: Place, *, seed: int = 0, listener: Listener | None = None) -> Ou
     request = Request(
         DATASET,
         data,
+        categories,
         k_shots=K_SHOTS,
         experiment=EXPERIMENT,
         backbone=Backbone("tiny", device="cpu"),

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -403,3 +405,15 @@ def test_ctrl_c_ends_with_the_line_that_goes_on(cli, small_clip, pictures, monke
     answer = cli(*arguments(small_clip, pictures))
     assert answer.code == 130
     assert "--resume goes on" in answer.err
+
+
+def test_without_torch_the_command_names_the_extra(pictures):
+    program = "import sys; sys.modules['torch'] = None; from promptad_db.cli.main import main; main()"
+    words = ["run", "--dataset", "synthetic", "--data-root", str(pictures)]
+    answer = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
+    assert answer.returncode == 2
+    assert "promptad-db[clip]" in answer.stderr
+    answer = subprocess.run(
+        [sys.executable, "-c", program, *words, "--check-data"], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from promptad_db.cli.options import db_option, look, note, runs_option, show, talk
+from promptad_db.cli.options import db_option, listed, look, note, runs_option, show, talk
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.run import line_of
 
@@ -17,9 +17,17 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.argument("folder", type=_FOLDER, default=Path("promptad-demo"))
 @click.option("--export-data", type=_FOLDER, metavar="DIR", help="Only write the synthetic data set to DIR.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the synthetic images.")
+@listed("--category", help="Only these categories.")
 @runs_option
 @db_option
-def demo(folder: Path, export_data: Path | None, seed: int, runs: str | None, db: str | None) -> None:
+def demo(
+    folder: Path,
+    export_data: Path | None,
+    seed: int,
+    category: tuple[str, ...] | None,
+    runs: str | None,
+    db: str | None,
+) -> None:
     """Show the whole way without any download: images, detector, runs, database, report, audit.
 
     Everything goes into FOLDER, by default promptad-demo. The images are drawn by programme and the model is tiny,
@@ -39,9 +47,8 @@ def demo(folder: Path, export_data: Path | None, seed: int, runs: str | None, db
 
     place = library.Place.below(folder, runs, db)
     with progress_bar() as progress:
-        library.demo(
-            place, seed=seed, listener=Listener(progress, lambda cell: talk([line_of(cell)]), lambda text: note([text]))
-        )
+        listener = Listener(progress, lambda cell: talk([line_of(cell)]), lambda text: note([text]))
+        library.demo(place, seed=seed, categories=category, listener=listener)
     filters = Filters(experiments=(library.EXPERIMENT,))
     made = report(place.database, filters, sections=library.SECTIONS)
     audited = audit(place.database, filters)

@@ -77,10 +77,12 @@ def run(
     runs: str | os.PathLike[str] | None = None,
     db: str | os.PathLike[str] | bool | None = None,
     listener: Listener | None = None,
+    encoder: ClipEncoder | None = None,
 ) -> Outcome:
     """Train and evaluate as the request says, write run folders, and index them in the database.
 
     Each category of each run is whole or not there; the database knows it when the pass goes on to the next category.
+    ``encoder`` is one that was loaded already, for several requests over one backbone; else the request says which.
 
     Raises InputError for data that cannot be used, UsageError for a request that cannot be meant, and
     InterruptedRunError on Ctrl-C, when all runs are resumable.
@@ -89,7 +91,7 @@ def run(
     dataset = open_dataset(request.dataset, request.data_root)
     categories = [dataset.category(name) for name in dict.fromkeys(request.categories or dataset.categories)]
     vocabulary = load_vocabulary(request.prompts)
-    encoder = load_encoder(request.backbone)
+    encoder = encoder or load_encoder(request.backbone)
     saved = saved_weights(request.from_run, [one.name for one in categories], encoder) if request.from_run else {}
     jobs, notes = make_jobs(request, categories, encoder, runs=runs)
     for note in notes:
