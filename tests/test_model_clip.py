@@ -3,7 +3,8 @@ import reference_promptad as reference
 import torch
 
 from promptad_db.errors import InputError, UsageError
-from promptad_db.model.clip import ClipEncoder, scaled_layers
+from promptad_db.model.backbone import scaled_layers
+from promptad_db.model.clip import ClipEncoder
 
 
 def pictures(encoder, count=2):

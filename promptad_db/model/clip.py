@@ -7,31 +7,32 @@ CVPR 2024, and the public code FuNz-0/PromptAD, whose features these equal for t
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from promptad_db.errors import InputError, UsageError
+from promptad_db.errors import InputError
+from promptad_db.model.backbone import (
+    RANDOM,
+    check_architecture,
+    check_memory_layers,
+    find_device,
+    load_model,
+    open_clip_package,
+    scaled_layers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from PIL.Image import Image
 
-MemoryTap = Literal["public", "block_output"]
-Precision = Literal["fp32", "fp16", "bf16"]
-
-TINY = "tiny"
-RANDOM = "random"
-_PUBLIC_LAYERS = (2, 7)
-_PUBLIC_DEPTH = 12
+    from promptad_db.model.backbone import MemoryTap, Precision
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,14 @@ class ClipEncoder:
     ) -> None:
         self.name = name
         self.pretrained = pretrained
-        self.device = _device(device)
+        self.device = find_device(device)
         self.precision: Precision = precision or ("fp32" if self.device.type == "cpu" else "fp16")
         self.memory_tap = memory_tap
-        model, self.tokenizer = _load(name, pretrained, self.precision)
+        model, self.tokenizer = load_model(name, pretrained, self.precision)
         self.model: Any = model.to(self.device).eval().requires_grad_(requires_grad=False)
-        _check_architecture(self.model, name)
+        check_architecture(self.model, name)
         self.memory_layers = memory_layers or scaled_layers(len(self.blocks))
-        _check_memory(self.memory_layers, memory_tap, len(self.blocks))
+        check_memory_layers(self.memory_layers, memory_tap, len(self.blocks))
         self.seconds = {"shared": 0.0, "semantic": 0.0}
 
     @property
@@ -117,8 +118,8 @@ class ClipEncoder:
 
         height, width = self.image_size
         settings = getattr(self.model.visual, "preprocess_cfg", None) or {}
-        mean = np.array(settings.get("mean") or _open_clip().OPENAI_DATASET_MEAN, dtype=np.float32)
-        std = np.array(settings.get("std") or _open_clip().OPENAI_DATASET_STD, dtype=np.float32)
+        mean = np.array(settings.get("mean") or open_clip_package().OPENAI_DATASET_MEAN, dtype=np.float32)
+        std = np.array(settings.get("std") or open_clip_package().OPENAI_DATASET_STD, dtype=np.float32)
         arrays = [
             np.asarray(image.resize((width, height), Resampling.BICUBIC), dtype=np.float32) / 255 for image in images
         ]
@@ -215,12 +216,6 @@ class ClipEncoder:
         return time.perf_counter()
 
 
-def scaled_layers(depth: int) -> tuple[int, int]:
-    """The two blocks, counted from 0, after which the memory branch reads: 2 and 7 of 12, scaled to ``depth``."""
-    first, second = (round((layer + 1) * depth / _PUBLIC_DEPTH) - 1 for layer in _PUBLIC_LAYERS)
-    return max(first, 0), min(max(second, first + 1, 1), depth - 2)
-
-
 def _heads(attention: nn.MultiheadAttention, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, keys and values [B, heads, N, head width] of hidden states [B, N, W]."""
     projected = functional.linear(hidden, attention.in_proj_weight, attention.in_proj_bias)
@@ -238,81 +233,3 @@ def _attend(attention: nn.MultiheadAttention, query: Tensor, key: Tensor, value:
 
 def _unit(features: Tensor) -> Tensor:
     return functional.normalize(features.float(), dim=-1)
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device("cuda" if name == "auto" and torch.cuda.is_available() else name.replace("auto", "cpu"))
-    except RuntimeError as error:
-        raise UsageError(f"there is no device {name!r}", "use cpu, cuda, cuda:1, ... or auto") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"device {name!r}: this machine has no CUDA device", "use --device cpu")
-    return device
-
-
-def _open_clip() -> Any:
-    try:
-        import open_clip
-    except ImportError as error:
-        raise UsageError("running the detector needs open_clip", "pip install 'promptad-db[clip]'") from error
-    return open_clip
-
-
-def _load(name: str, pretrained: str, precision: Precision) -> tuple[nn.Module, Any]:
-    if name == TINY:
-        from promptad_db.model.tiny import load_tiny
-
-        return load_tiny()
-    open_clip = _open_clip()
-    if name not in open_clip.list_models():
-        raise UsageError(
-            f"open_clip has no model {name!r}", "python -c 'import open_clip; print(open_clip.list_models())'"
-        )
-    tags = open_clip.list_pretrained_tags_by_model(name)
-    if pretrained not in (RANDOM, *tags) and not Path(pretrained).is_file():
-        raise UsageError(
-            f"{pretrained!r} is neither a file nor a set of weights of {name}",
-            f"use --pretrained FILE or one of {', '.join(tags) or 'none'}",
-        )
-    state = torch.random.get_rng_state()
-    torch.manual_seed(0)
-    logging.disable(logging.WARNING)  # open_clip warns of random weights, which were asked for
-    try:
-        model = open_clip.create_model(
-            name, pretrained=None if pretrained == RANDOM else pretrained, precision=precision, weights_only=True
-        )
-    except Exception as error:  # downloads and checkpoints fail in many ways, all of them about the weights
-        raise InputError(
-            f"the weights {pretrained!r} of {name} cannot be loaded ({str(error).splitlines()[0]})",
-            "without a network give a checkpoint file: --pretrained FILE",
-        ) from error
-    finally:
-        logging.disable(logging.NOTSET)
-        torch.random.set_rng_state(state)
-    return cast("nn.Module", model), open_clip.get_tokenizer(name)
-
-
-def _check_architecture(model: Any, name: str) -> None:
-    visual = model.visual
-    blocks = getattr(getattr(visual, "transformer", None), "resblocks", ())
-    plain = all(isinstance(getattr(block, "attn", None), nn.MultiheadAttention) for block in blocks)
-    if (
-        not len(blocks)
-        or not plain
-        or not hasattr(visual, "class_embedding")
-        or getattr(visual, "attn_pool", None) is not None
-        or getattr(visual, "pool_type", "tok") != "tok"
-        or getattr(model, "text_pool_type", "") != "argmax"
-    ):
-        raise UsageError(
-            f"{name} is not a plain CLIP ViT with a class token",
-            "use for example ViT-B-16-plus-240, ViT-B-16, ViT-L-14 or ViT-L-14-336",
-        )
-
-
-def _check_memory(layers: tuple[int, int], tap: str, depth: int) -> None:
-    if tap not in get_args(MemoryTap):
-        raise UsageError(f"memory_tap is {tap!r}", f"use one of {', '.join(get_args(MemoryTap))}")
-    last = depth - 2 if tap == "public" else depth - 1
-    if not 0 <= layers[0] < layers[1] <= last:
-        raise UsageError(f"memory_layers {layers} do not fit a model of {depth} blocks", f"use 0 to {last}, rising")

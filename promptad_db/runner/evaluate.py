@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,6 @@ from promptad_db.scoring import render_maps
 from promptad_db.timing import Stopwatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -48,124 +47,128 @@ class CategoryData:
     saved: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
-def evaluate(job: Job, data: CategoryData, encoder: ClipEncoder, request: Request) -> tuple[CategoryResult, Stopwatch]:
-    """The scores or maps of one run in one category, with what it learned, and the seconds of its stages."""
-    clock = Stopwatch()
-    left_out = job.left_out.get(data.name, frozenset())
-    kept = [index for index, image in enumerate(data.test) if image.name not in left_out]
-    if not kept:
-        raise InputError(f"category {data.name!r}: all its test images are support images", "check --data-root")
-    share = len(kept) / len(data.test)
-    semantic_seconds = data.features.semantic_seconds * share
-    clock.add("encode", data.features.encode_seconds * share - (0 if job.semantic else semantic_seconds))
-    images = [data.test[index] for index in kept]
-    result = CategoryResult(
-        data.name,
-        [image.name for image in images],
-        labels=np.array([image.anomalous for image in images], dtype=np.int8),
-        defect_types=[image.defect_type for image in images],
-    )
-    if job.setting.task == "seg" and data.masks is not None:
-        result.masks = data.masks[kept]
-    memory = _memory(result, job, data, kept, encoder, request, clock)
-    branches = {"memory": memory}
-    if job.semantic:
-        clock.add("encode_semantic", semantic_seconds)
-        branches = {"semantic": _semantic(result, memory, job, data, kept, encoder, request, clock), "memory": memory}
-    if job.setting.task == "seg":
-        result.maps = branches
-        result.scores = {name: maps.max(axis=(1, 2)).astype(np.float64) for name, maps in branches.items()}
-    else:
-        result.scores = {name: scores.astype(np.float64) for name, scores in branches.items()}
-    return result, clock
+class Evaluation:
+    """One run in one category.
 
+    ``result`` gathers what it finds, and what it learned as weights; ``clock`` the seconds of the stages ``encode``
+    (of it ``encode_semantic`` for what only the semantic branch needs), ``shots``, ``train``, ``text`` and ``memory``.
+    """
 
-def _memory(
-    result: CategoryResult,
-    job: Job,
-    data: CategoryData,
-    kept: list[int],
-    encoder: ClipEncoder,
-    request: Request,
-    clock: Stopwatch,
-) -> NDArray[np.float32]:
-    """The memory branch: maps [N, h, w] for seg, their maxima [N] for cls."""
-    gallery = [shot.name for shot in job.shots[data.name]] or list(data.features.similarities)
-    clock.add("memory", data.features.search_seconds * len(gallery) * len(kept) / len(data.test))
-    with clock("memory"):
-        similar = torch.stack([data.features.similarities[name] for name in gallery])[:, :, kept]
-        maps: NDArray[np.float32] = memory_maps(similar).reshape(len(kept), *encoder.grid).numpy()
-    if data.saved:
-        result.weights = dict(data.saved)
-    else:
-        clock.add("shots", sum(data.shots[name].seconds for name in gallery))
-        result.weights = {
-            f"gallery_{depth + 1}": torch.cat([data.shots[name].features.memory[depth] for name in gallery]).numpy()
-            for depth in (0, 1)
+    def __init__(self, job: Job, data: CategoryData, encoder: ClipEncoder, request: Request) -> None:
+        self.job, self.data, self.encoder, self.request = job, data, encoder, request
+        self.clock = Stopwatch()
+        left_out = job.left_out.get(data.name, frozenset())
+        self.kept = [index for index, image in enumerate(data.test) if image.name not in left_out]
+        if not self.kept:
+            raise InputError(f"category {data.name!r}: all its test images are support images", "check --data-root")
+        images = [data.test[index] for index in self.kept]
+        self.result = CategoryResult(
+            data.name,
+            [image.name for image in images],
+            labels=np.array([image.anomalous for image in images], dtype=np.int8),
+            defect_types=[image.defect_type for image in images],
+        )
+        if self.pixels and data.masks is not None:
+            self.result.masks = data.masks[self.kept]
+
+    @property
+    def pixels(self) -> bool:
+        """Whether maps are scored, not images."""
+        return self.job.setting.task == "seg"
+
+    def run(self) -> CategoryResult:
+        """Score both branches, or the memory branch alone where the run has no other."""
+        share = len(self.kept) / len(self.data.test)
+        semantic_seconds = self.data.features.semantic_seconds * share
+        self.clock.add("encode", self.data.features.encode_seconds * share - (not self.job.semantic) * semantic_seconds)
+        branches = {"memory": self.memory}
+        if self.job.semantic:
+            self.clock.add("encode_semantic", semantic_seconds)
+            branches = {"semantic": self._semantic(), "memory": self.memory}
+        if self.pixels:
+            self.result.maps = branches
+        self.result.scores = {
+            name: (scores.max(axis=(1, 2)) if self.pixels else scores).astype(np.float64)
+            for name, scores in branches.items()
         }
-    if job.setting.task == "seg":
-        return maps
-    with clock("memory"):
-        if request.image_score == "rendered_max":
-            maps = render(maps, request.render.height, request.render.width, gaussian_sigma=0.0)
-        scores: NDArray[np.float32] = maps.max(axis=(1, 2))
-        return scores
+        return self.result
 
+    @cached_property
+    def memory(self) -> NDArray[np.float32]:
+        """The memory branch: maps [N, h, w] for seg, their maxima [N] for cls."""
+        data, share = self.data, len(self.kept) / len(self.data.test)
+        gallery = [shot.name for shot in self.job.shots[data.name]] or list(data.features.similarities)
+        self.clock.add("memory", data.features.search_seconds * len(gallery) * share)
+        with self.clock("memory"):
+            similar = torch.stack([data.features.similarities[name] for name in gallery])[:, :, self.kept]
+            maps: NDArray[np.float32] = memory_maps(similar).reshape(len(self.kept), *self.encoder.grid).numpy()
+        if data.saved:
+            self.result.weights |= data.saved
+        else:
+            self.clock.add("shots", sum(data.shots[name].seconds for name in gallery))
+            for depth in (0, 1):
+                shots = [data.shots[name].features.memory[depth] for name in gallery]
+                self.result.weights[f"gallery_{depth + 1}"] = torch.cat(shots).numpy()
+        if self.pixels:
+            return maps
+        with self.clock("memory"):
+            if self.request.image_score == "rendered_max":
+                maps = render(maps, self.request.render.height, self.request.render.width, gaussian_sigma=0.0)
+            scores: NDArray[np.float32] = maps.max(axis=(1, 2))
+            return scores
 
-def _semantic(
-    result: CategoryResult,
-    memory: NDArray[np.float32],
-    job: Job,
-    data: CategoryData,
-    kept: list[int],
-    encoder: ClipEncoder,
-    request: Request,
-    clock: Stopwatch,
-) -> NDArray[np.float32]:
-    """The semantic branch: maps [N, h, w] for seg, scores [N] for cls."""
-    task = job.setting.task
-    temperature = float(job.run.info.config["temperature"])
-    tested = (data.features.patches if task == "seg" else data.features.image)[kept].to(encoder.device)
-    shape = (len(kept), *encoder.grid) if task == "seg" else (len(kept),)
+    def _semantic(self) -> NDArray[np.float32]:
+        """The semantic branch: maps [N, h, w] for seg, scores [N] for cls."""
+        if self.data.saved:
+            prototypes = torch.from_numpy(self.data.saved["prototypes"]).to(self.encoder.device)
+        else:
+            prototypes = self._trained_prototypes()
+        with self.clock("text"):
+            return self._scores(prototypes)
 
-    def scores(prototypes: Tensor) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = semantic_scores(tested, prototypes, temperature).reshape(shape).cpu().numpy()
+    def _trained_prototypes(self) -> Tensor:
+        setting, device = self.job.setting, self.encoder.device
+        generator = torch.Generator().manual_seed(setting.seed)
+        learner = PromptLearner(self.encoder, self.data.words, CONTEXTS[setting.task], generator)
+        shots = [self.data.shots[shot.name].features for shot in self.job.shots[self.data.name]]
+        features = torch.cat([shot.patches if self.pixels else shot.image for shot in shots]).to(device)
+        judge = self._judge if self.request.selection == "best_on_test" and self._has_both_classes else None
+        with self.clock("train"):
+            trained = train(learner, features, setting.task, self._temperature, self.request.training, judge)
+        learner.load_contexts(trained.contexts)
+        with self.clock("text"), torch.no_grad():
+            prototypes: Tensor = learner().prototypes()
+        self.result.weights |= {name: context.cpu().numpy() for name, context in trained.contexts.items()}
+        self.result.weights |= {"prototypes": prototypes.cpu().numpy(), "epoch": np.array([trained.epoch])}
+        return prototypes
+
+    @cached_property
+    def _tested(self) -> Tensor:
+        features = self.data.features
+        tested: Tensor = (features.patches if self.pixels else features.image)[self.kept].to(self.encoder.device)
+        return tested
+
+    @property
+    def _temperature(self) -> float:
+        return float(self.job.run.info.config["temperature"])
+
+    @property
+    def _has_both_classes(self) -> bool:
+        truth = self.result.labels if self.result.masks is None else self.result.masks
+        return truth is not None and len(np.unique(truth)) == 2  # noqa: PLR2004 - normal and anomalous
+
+    def _scores(self, prototypes: Tensor) -> NDArray[np.float32]:
+        shape = (len(self.kept), *self.encoder.grid) if self.pixels else (len(self.kept),)
+        scores = semantic_scores(self._tested, prototypes, self._temperature).reshape(shape)
+        found: NDArray[np.float32] = scores.cpu().numpy()
         return found
 
-    if data.saved:
-        prototypes = torch.from_numpy(data.saved["prototypes"]).to(encoder.device)
-    else:
-        generator = torch.Generator().manual_seed(job.setting.seed)
-        learner = PromptLearner(encoder, data.words, CONTEXTS[task], generator)
-        shots = [data.shots[shot.name].features for shot in job.shots[data.name]]
-        trained_on = torch.cat([shot.patches if task == "seg" else shot.image for shot in shots]).to(encoder.device)
-        judge = _judge(result, memory, scores, request) if request.selection == "best_on_test" else None
-        with clock("train"):
-            trained = train(learner, trained_on, task, temperature, request.training, judge)
-        learner.load_contexts(trained.contexts)
-        with clock("text"), torch.no_grad():
-            prototypes = learner().prototypes()
-        result.weights |= {name: context.cpu().numpy() for name, context in trained.contexts.items()}
-        result.weights |= {"prototypes": prototypes.cpu().numpy(), "epoch": np.array([trained.epoch])}
-    with clock("text"):
-        return scores(prototypes)
-
-
-def _judge(
-    result: CategoryResult,
-    memory: NDArray[np.float32],
-    scores: Callable[[Tensor], NDArray[np.float32]],
-    request: Request,
-) -> Callable[[Tensor], float] | None:
-    """The test AUROC of the public code's fusion for some prototypes; None where the test set has one class only."""
-    truth = result.labels if result.masks is None else result.masks
-    if truth is None or len(np.unique(truth)) < 2:  # noqa: PLR2004 - normal and anomalous
-        return None
-
-    def judge(prototypes: Tensor) -> float:
-        semantic = scores(prototypes)
-        if result.masks is not None:
-            return auroc(render_maps(fuse_scores(PUBLIC_FUSION, semantic, memory), request.render), result.masks)
-        return auroc(fuse_scores(PUBLIC_FUSION, semantic.astype(np.float64), memory.astype(np.float64)), truth)
-
-    return judge
+    def _judge(self, prototypes: Tensor) -> float:
+        """The test AUROC of the public code's fusion, 0..1."""
+        semantic = self._scores(prototypes)
+        if self.result.masks is not None:
+            fused = fuse_scores(PUBLIC_FUSION, semantic, self.memory)
+            return auroc(render_maps(fused, self.request.render), self.result.masks)
+        assert self.result.labels is not None
+        fused = fuse_scores(PUBLIC_FUSION, semantic.astype(np.float64), self.memory.astype(np.float64))
+        return auroc(fused, self.result.labels)

@@ -17,7 +17,7 @@ from promptad_db.model.feature_cache import FeatureCache
 from promptad_db.model.features import encode_shots, encode_test_images
 from promptad_db.model.words import load_vocabulary
 from promptad_db.records import LEVEL_OF_TASK, CategoryResult
-from promptad_db.runner.evaluate import CategoryData, evaluate
+from promptad_db.runner.evaluate import CategoryData, Evaluation
 from promptad_db.runner.plan import Job, Setting, make_jobs
 from promptad_db.runner.source import Weights, saved_weights
 from promptad_db.tracking import index_runs
@@ -147,8 +147,8 @@ class _Work:
         data = self._encode(category, jobs, saved)
         for job in jobs:
             started = time.perf_counter()
-            result, clock = evaluate(job, data, self.encoder, self.request)
-            job.run.log_result(result, clock)
+            evaluation = Evaluation(job, data, self.encoder, self.request)
+            result = job.run.log_result(evaluation.run(), evaluation.clock)
             job.done.add(category.name)
             outcome.cells += 1
             self.listener.progress("cells", outcome.cells, self.cells)

@@ -13,7 +13,7 @@ from promptad_db.scoring import DEFAULT_FUSIONS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from promptad_db.model.clip import MemoryTap, Precision
+    from promptad_db.model.backbone import MemoryTap, Precision
 
 Variant = Literal["baseline", "memory_only"]
 ImageScore = Literal["grid_max", "rendered_max"]
