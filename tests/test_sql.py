@@ -101,6 +101,14 @@ def test_a_wrong_query_shows_the_databases_own_words(cli, gate_place):
     assert cli("sql", "   ", "--db", gate_place / "promptad.duckdb").code == 2
 
 
+def test_several_queries_at_once_are_refused_instead_of_answering_the_last(cli, gate_place):
+    database = gate_place / "promptad.duckdb"
+    answer = cli("sql", "SELECT 1; SELECT 2", "--db", database)
+    assert (answer.code, answer.out) == (2, "")
+    assert "2 queries" in answer.err
+    assert cli("sql", "SELECT ';' AS a; -- SELECT 2;", "--db", database, "--format", "csv").out == "a\n;\n"
+
+
 def test_open_db_takes_parameters_and_gives_a_result_set(gate_place):
     result = open_db(gate_place / "promptad.duckdb").query(
         "SELECT category, gap FROM branch_gap WHERE task = :task AND k_shot = :k ORDER BY gap DESC", task="seg", k=1

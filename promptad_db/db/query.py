@@ -40,9 +40,11 @@ class Database:
     def query(self, sql: str, limit: int | None = None, **params: Any) -> ResultSet:
         """Run one SQL query with ``:name`` parameters; at most ``limit`` rows, and ``cut`` says if there were more.
 
-        Raises QueryError with the database's own message when the query does not run.
+        Raises QueryError with the database's own message when the query does not run, and for several read-only queries.
         """
         with self._connection() as connection:
+            if self.read_only:
+                _check_one(connection, sql)
             return user_query(connection, sql, params, limit)
 
     @contextmanager
@@ -70,6 +72,20 @@ def user_query(connection: sa.Connection, sql: str, params: dict[str, Any], limi
         raise QueryError(
             f"the query does not run: {error.orig or error.args[0]}", "give every :name a value"
         ) from error
+
+
+def _check_one(connection: sa.Connection, sql: str) -> None:
+    """Refuse several statements, of which DuckDB would answer the last alone."""
+    import duckdb
+
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    try:
+        count = len(driver.extract_statements(sql))
+    except duckdb.Error:  # running it says what is wrong, and a :name is no error there
+        return
+    if count > 1:
+        raise QueryError(f"the query does not run: {count} queries were given", "give one at a time")
 
 
 def fetch(connection: sa.Connection, sql: str, **params: Any) -> ResultSet:
