@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 VISIBLE = 10 / 255
 SMALLEST = 40
-TRIES = 100
+TRIES = 30
+
+
+class InvisibleDefectError(ValueError):
+    """A defect that changes too little of a canvas wherever it falls, such as a plain surface that is bent."""
 
 
 def render(
@@ -36,7 +40,10 @@ def render(
 def photograph(
     canvas: Canvas, rng: np.random.Generator, defect: Defect | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """A canvas as picture and mask (see ``render``), spoiled by a defect if one is given."""
+    """A canvas as picture and mask (see ``render``), spoiled by a defect if one is given.
+
+    Raises InvisibleDefectError if it shows nowhere.
+    """
     canvas = replace(canvas, rgb=np.clip(canvas.rgb, 0, 1))
     light = _light(rng)
     clean: Field = np.clip(canvas.rgb * light, 0, 1)
@@ -63,7 +70,7 @@ def _spoil(
         mask = np.abs(spoiled - clean).max(axis=-1) >= np.float32(VISIBLE)
         if mask.sum() >= SMALLEST:
             return spoiled, mask
-    raise AssertionError(f"{defect.__name__} never shows on this canvas")
+    raise InvisibleDefectError(f"{defect.__name__} does not show on this canvas in {TRIES} tries")
 
 
 def _light(rng: np.random.Generator) -> Field:
