@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +16,9 @@ from promptad_db.records import CategoryResult, Metric, RunInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# The tests run in as many processes as there are cores; torch with threads of its own would only get in their way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -253,8 +253,28 @@ def test_memory_only_does_no_text_work_and_finds_the_same_memory(request_of):
         assert not {"train", "text", "encode_semantic"} & set(result.timings)
         same = baseline[task, k_shot, seed, "baseline", category]
         assert np.array_equal(result.scores["memory"], same.scores["memory"])
-    assert set(run_folder.read_category_weights(outcome.folders[0], "nut")) == {"gallery_1", "gallery_2"}
+    assert set(run_folder.read_category_weights(outcome.folders[0], "nut")) == {
+        "gallery_1",
+        "gallery_2",
+        "shots_memory",
+    }
     assert run_folder.read_run(outcome.folders[0]).selection == "none"
+
+
+def test_the_shots_own_scores_leave_each_patch_out_of_its_gallery(request_of):
+    for task, shape in (("cls", (2,)), ("seg", (2, 3, 3))):
+        folder = run(request_of(tasks=(task,), k_shots=(2,), categories=("nut",)), db=False).folders[0]
+        weights = run_folder.read_category_weights(folder, "nut")
+        assert weights["shots_semantic"].shape == weights["shots_memory"].shape == shape
+        distances = []
+        for gallery in (weights["gallery_1"], weights["gallery_2"]):
+            similar = gallery.reshape(18, -1) @ gallery.reshape(18, -1).T
+            np.fill_diagonal(similar, -1)
+            distances.append((1 - similar.max(1)) / 2)
+        maps = np.mean(distances, axis=0).reshape(2, 3, 3)
+        wanted = maps if task == "seg" else maps.max((1, 2))
+        assert np.abs(weights["shots_memory"] - wanted).max() < 1e-6
+        assert run_folder.read_run(folder).config["learned"] == {"nut": {"epoch": 3}}
 
 
 def test_the_stages_are_timed(request_of):

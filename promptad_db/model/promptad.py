@@ -128,6 +128,16 @@ def nearest_similarities(features: tuple[Tensor, Tensor], gallery: tuple[Tensor,
     )
 
 
+def self_similarities(gallery: tuple[Tensor, Tensor]) -> Tensor:
+    """[2, K, N]: for both depths, how similar each gallery patch is to its nearest other one; two of [K, N, W] in."""
+    found = []
+    for shots in gallery:
+        patches = shots.flatten(0, 1)
+        similar = patches @ patches.T
+        found.append(similar.fill_diagonal_(-1).amax(-1).reshape(shots.shape[:2]))
+    return torch.stack(found)
+
+
 def memory_maps(similarities: Tensor) -> Tensor:
     """Memory scores [B, N] of patches for the gallery of the given shots [S, 2, B, N].
 

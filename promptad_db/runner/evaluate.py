@@ -12,8 +12,8 @@ import torch
 from promptad_db.errors import InputError
 from promptad_db.fusion import fuse_scores
 from promptad_db.metrics import auroc, render
-from promptad_db.model.promptad import CONTEXTS, memory_maps, semantic_scores, train
-from promptad_db.model.prompts import PromptLearner
+from promptad_db.model.promptad import memory_maps, self_similarities
+from promptad_db.model.variants import BRANCHES, Setup
 from promptad_db.records import CategoryResult
 from promptad_db.scoring import render_maps
 from promptad_db.timing import Stopwatch
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from promptad_db.datasets import LabelledImage
     from promptad_db.model.clip import ClipEncoder
     from promptad_db.model.features import CategoryFeatures, Encoded
+    from promptad_db.model.variants import Score
     from promptad_db.model.words import PromptWords
     from promptad_db.runner.plan import Job
     from promptad_db.runner.request import Request
@@ -50,7 +51,8 @@ class CategoryData:
 class Evaluation:
     """One run in one category.
 
-    ``result`` gathers what it finds, and what it learned as weights; ``clock`` the seconds of the stages ``encode``
+    ``result`` gathers what it finds, and as weights what it learned and what its own shots score (``shots_semantic``,
+    and ``shots_memory``, where each patch is compared with all gallery patches but itself); ``clock`` the seconds of the stages ``encode``
     (of it ``encode_semantic`` for what only the semantic branch needs), ``shots``, ``train``, ``text`` and ``memory``.
     """
 
@@ -106,41 +108,48 @@ class Evaluation:
             self.result.weights |= data.saved
         else:
             self.clock.add("shots", sum(data.shots[name].seconds for name in gallery))
-            for depth in (0, 1):
-                shots = [data.shots[name].features.memory[depth] for name in gallery]
-                self.result.weights[f"gallery_{depth + 1}"] = torch.cat(shots).numpy()
+            shots = [data.shots[name].features.memory for name in gallery]
+            both = torch.cat([one for one, _ in shots]), torch.cat([other for _, other in shots])
+            self.result.weights |= {"gallery_1": both[0].numpy(), "gallery_2": both[1].numpy()}
+            own = memory_maps(self_similarities(both)[None]).reshape(-1, *self.encoder.grid).numpy()
+            self.result.weights["shots_memory"] = self._memory_scores(own)
+        with self.clock("memory"):
+            return self._memory_scores(maps)
+
+    def _memory_scores(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Maps [n, h, w] as they are for seg, their maxima [n] for cls."""
         if self.pixels:
             return maps
-        with self.clock("memory"):
-            if self.request.image_score == "rendered_max":
-                maps = render(maps, self.request.render.height, self.request.render.width, gaussian_sigma=0.0)
-            scores: NDArray[np.float32] = maps.max(axis=(1, 2))
-            return scores
+        if self.request.image_score == "rendered_max":
+            maps = render(maps, self.request.render.height, self.request.render.width, gaussian_sigma=0.0)
+        scores: NDArray[np.float32] = maps.max(axis=(1, 2))
+        return scores
 
     def _semantic(self) -> NDArray[np.float32]:
         """The semantic branch: maps [N, h, w] for seg, scores [N] for cls."""
-        if self.data.saved:
-            prototypes = torch.from_numpy(self.data.saved["prototypes"]).to(self.encoder.device)
+        setting, data = self.job.setting, self.data
+        temperature = float(self.job.run.info.config["temperature"])
+        branch = BRANCHES[setting.variant](Setup(self.encoder, data.words, setting.task, temperature, setting.seed))
+        if data.saved:
+            try:
+                branch.load({name: torch.from_numpy(array) for name, array in data.saved.items()})
+            except (KeyError, RuntimeError) as error:
+                raise InputError(f"the saved weights of {data.name} are not those of {setting.variant}") from error
         else:
-            prototypes = self._trained_prototypes()
+            shots = [data.shots[shot.name].features for shot in self.job.shots[data.name]]
+            features = torch.cat([shot.patches if self.pixels else shot.image for shot in shots]).to(
+                self.encoder.device
+            )
+            judge = self._judge if self.request.selection == "best_on_test" and self._has_both_classes else None
+            with self.clock("train"):
+                branch.fit(features, self.request.training, judge)
+            with self.clock("text"):
+                branch.refresh()
+            self.result.weights |= {name: value.cpu().numpy() for name, value in branch.state().items()}
+            self.result.weights["shots_semantic"] = self._shaped(branch.score(features))
+            self.job.learned(data.name, branch.describe())
         with self.clock("text"):
-            return self._scores(prototypes)
-
-    def _trained_prototypes(self) -> Tensor:
-        setting, device = self.job.setting, self.encoder.device
-        generator = torch.Generator().manual_seed(setting.seed)
-        learner = PromptLearner(self.encoder, self.data.words, CONTEXTS[setting.task], generator)
-        shots = [self.data.shots[shot.name].features for shot in self.job.shots[self.data.name]]
-        features = torch.cat([shot.patches if self.pixels else shot.image for shot in shots]).to(device)
-        judge = self._judge if self.request.selection == "best_on_test" and self._has_both_classes else None
-        with self.clock("train"):
-            trained = train(learner, features, setting.task, self._temperature, self.request.training, judge)
-        learner.load_contexts(trained.contexts)
-        with self.clock("text"), torch.no_grad():
-            prototypes: Tensor = learner().prototypes()
-        self.result.weights |= {name: context.cpu().numpy() for name, context in trained.contexts.items()}
-        self.result.weights |= {"prototypes": prototypes.cpu().numpy(), "epoch": np.array([trained.epoch])}
-        return prototypes
+            return self._shaped(branch.score(self._tested))
 
     @cached_property
     def _tested(self) -> Tensor:
@@ -149,23 +158,19 @@ class Evaluation:
         return tested
 
     @property
-    def _temperature(self) -> float:
-        return float(self.job.run.info.config["temperature"])
-
-    @property
     def _has_both_classes(self) -> bool:
         truth = self.result.labels if self.result.masks is None else self.result.masks
         return truth is not None and len(np.unique(truth)) == 2  # noqa: PLR2004 - normal and anomalous
 
-    def _scores(self, prototypes: Tensor) -> NDArray[np.float32]:
-        shape = (len(self.kept), *self.encoder.grid) if self.pixels else (len(self.kept),)
-        scores = semantic_scores(self._tested, prototypes, self._temperature).reshape(shape)
-        found: NDArray[np.float32] = scores.cpu().numpy()
-        return found
+    def _shaped(self, scores: Tensor) -> NDArray[np.float32]:
+        """Scores of images [n], or of patches as maps [n, h, w]."""
+        shape = (len(scores), *self.encoder.grid) if self.pixels else (len(scores),)
+        shaped: NDArray[np.float32] = scores.reshape(shape).cpu().numpy()
+        return shaped
 
-    def _judge(self, prototypes: Tensor) -> float:
+    def _judge(self, score: Score) -> float:
         """The test AUROC of the public code's fusion, 0..1."""
-        semantic = self._scores(prototypes)
+        semantic = self._shaped(score(self._tested))
         if self.result.masks is not None:
             fused = fuse_scores(PUBLIC_FUSION, semantic, self.memory)
             return auroc(render_maps(fused, self.request.render), self.result.masks)

@@ -13,6 +13,7 @@ from promptad_db.datasets.shots import draw_shots, read_shots_file
 from promptad_db.errors import InputError
 from promptad_db.files import sha256_of
 from promptad_db.model.promptad import CONTEXTS
+from promptad_db.model.variants import MEMORY_ONLY
 from promptad_db.tracking import ActiveRun, resume_run, start_run
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from promptad_db.runner.request import Request
 
 # What a run has beside its settings: it may grow when a run is gone on with.
-_GROWING = ("shots", "left_out_of_test")
+_GROWING = ("shots", "left_out_of_test", "learned")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,13 @@ class Job:
     @property
     def semantic(self) -> bool:
         """Whether the run has a semantic branch."""
-        return self.setting.variant != "memory_only"
+        return self.setting.variant != MEMORY_ONLY
+
+    def learned(self, category: str, description: dict[str, Any]) -> None:
+        """Keep in run.json what people should know of what was learned in a category."""
+        config = self.run.info.config
+        learned = {**config.get("learned", {}), category: description}
+        self.run.info = run_folder.update_run(self.run.folder, config={**config, "learned": learned})
 
 
 def settings_of(request: Request) -> list[Setting]:
@@ -124,7 +131,7 @@ def _describe(
     left_out: dict[str, frozenset[str]],
 ) -> dict[str, Any]:
     """The arguments of start_run."""
-    semantic = setting.variant != "memory_only"
+    semantic = setting.variant != MEMORY_ONLY
     temperature = request.backbone.temperature
     config = {
         "training": asdict(request.training) if semantic and request.from_run is None else None,
@@ -203,7 +210,7 @@ def _go_on(folder: Path, request: Request, wanted: dict[str, Any]) -> ActiveRun:
     run = resume_run(folder, fusions=request.fusions, db=False)
     config = {**run.info.config}
     for name in _GROWING:
-        config[name] = {**config.get(name, {}), **wanted["config"][name]}
+        config[name] = {**config.get(name, {}), **wanted["config"].get(name, {})}
     run.info = run_folder.update_run(folder, config=config)
     return run
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from promptad_db.errors import UsageError
 from promptad_db.model.promptad import Training
+from promptad_db.model.variants import VARIANTS
 from promptad_db.records import SELECTIONS, TASKS, Render, Selection, Task
 from promptad_db.scoring import DEFAULT_FUSIONS
 
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
 
     from promptad_db.model.backbone import MemoryTap, Precision
 
-Variant = Literal["baseline", "memory_only"]
 ImageScore = Literal["grid_max", "rendered_max"]
-VARIANTS: tuple[Variant, ...] = get_args(Variant)
 IMAGE_SCORES: tuple[ImageScore, ...] = get_args(ImageScore)
 
 
@@ -51,7 +50,7 @@ class Request:
     tasks: tuple[Task, ...] = TASKS
     k_shots: tuple[int, ...] = (1,)
     seeds: tuple[int, ...] = (111,)
-    variants: tuple[Variant, ...] = ("baseline",)
+    variants: tuple[str, ...] = ("baseline",)
     experiment: str = "default"
     method: str = "PromptAD"
     backbone: Backbone = field(default_factory=Backbone)

@@ -50,18 +50,14 @@ def saved_weights(folder: Path, categories: Sequence[str], encoder: ClipEncoder)
             raise InputError(
                 f"{folder}: has no category {category!r}", f"use --category with some of {', '.join(found)}"
             )
-    return {category: _checked(folder, category, encoder, semantic=info.selection != "none") for category in categories}
+    return {category: _checked(folder, category, encoder) for category in categories}
 
 
-def _checked(folder: Path, category: str, encoder: ClipEncoder, *, semantic: bool) -> Weights:
+def _checked(folder: Path, category: str, encoder: ClipEncoder) -> Weights:
     weights = run_folder.read_category_weights(folder, category)
-    visual = encoder.model.visual
-    patches, width = math.prod(encoder.grid), int(visual.class_embedding.shape[0])
-    wanted: dict[str, tuple[int, ...]] = {"gallery_1": (patches, width), "gallery_2": (patches, width)}
-    if semantic:
-        wanted["prototypes"] = (2, int(visual.proj.shape[1]))
-    for name, shape in wanted.items():
+    shape = (math.prod(encoder.grid), int(encoder.model.visual.class_embedding.shape[0]))
+    for name in ("gallery_1", "gallery_2"):
         array = weights.get(name)
-        if array is None or array.shape[-len(shape) :] != shape or array.dtype.kind != "f" or not array.size:
+        if array is None or array.shape[1:] != shape or array.dtype.kind != "f" or not array.size:
             raise InputError(f"{folder}: {category} has no {name} that fits {encoder.name}")
     return weights
