@@ -92,10 +92,10 @@ def save(model: CLIP, weights: Path = WEIGHTS) -> None:
 def main() -> None:
     """Train from the seed and write the weights; the losses are printed on the way."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=1500, help="how many batches of 32 pictures")
-    parser.add_argument("--pairs", type=int, default=2500, help="how many pairs of pictures to draw")
+    parser.add_argument("--steps", type=int, default=1200, help="how many batches of 32 pictures")
+    parser.add_argument("--pairs", type=int, default=2200, help="how many pairs of pictures to draw")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="the weights in the package were made with one")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where to write them")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
