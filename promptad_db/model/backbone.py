@@ -65,7 +65,12 @@ def load_model(name: str, pretrained: str, precision: Precision) -> tuple[nn.Mod
     logging.disable(logging.WARNING)  # open_clip warns of random weights, which were asked for
     try:
         model = open_clip.create_model(
-            name, pretrained=None if pretrained == RANDOM else pretrained, precision=precision, weights_only=True
+            name,
+            pretrained=None if pretrained == RANDOM else pretrained,
+            precision=precision,
+            weights_only=True,
+            # Weights of OpenAI's were trained with another GELU than the model of the same name has.
+            force_quick_gelu=bool((open_clip.get_pretrained_cfg(name, pretrained) or {}).get("quick_gelu")),
         )
     except Exception as error:  # downloads and checkpoints fail in many ways, all of them about the weights
         raise InputError(
