@@ -60,7 +60,7 @@ def test_random_weights_are_the_same_each_time_and_have_a_hash(small_clip, encod
     before = torch.random.get_rng_state()
     again = ClipEncoder(small_clip)
     assert torch.equal(before, torch.random.get_rng_state())
-    assert again.weights_sha256() == encoder.weights_sha256()
+    assert again.weights_sha256 == encoder.weights_sha256
 
 
 def test_a_local_checkpoint_is_loaded(small_clip, encoder, tmp_path):
@@ -70,7 +70,7 @@ def test_a_local_checkpoint_is_loaded(small_clip, encoder, tmp_path):
     save_file(weights, tmp_path / "weights.safetensors")
     loaded = ClipEncoder(small_clip, str(tmp_path / "weights.safetensors"))
     assert torch.equal(loaded.model.visual.proj, weights["visual.proj"])
-    assert loaded.weights_sha256() != encoder.weights_sha256()
+    assert loaded.weights_sha256 != encoder.weights_sha256
 
 
 def test_a_checkpoint_with_code_in_it_is_not_run(small_clip, tmp_path):

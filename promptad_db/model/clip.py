@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,6 +105,7 @@ class ClipEncoder:
         """The logit scale as stored: PromptAD multiplies cosines by it without exp, 4.6 for trained CLIP weights."""
         return float(self.model.logit_scale)
 
+    @cached_property
     def weights_sha256(self) -> str:
         """A hash of all weights, by name, that does not depend on the file they came in."""
         total = hashlib.sha256()

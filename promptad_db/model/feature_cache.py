@@ -35,7 +35,7 @@ class FeatureCache:
 
     def __init__(self, root: Path, encoder: ClipEncoder) -> None:
         settings = [
-            encoder.weights_sha256(), encoder.precision, encoder.device.type, encoder.memory_tap,
+            encoder.weights_sha256, encoder.precision, encoder.device.type, encoder.memory_tap,
             list(encoder.memory_layers), list(encoder.image_size),
         ]  # fmt: skip
         self._folder = root / hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]

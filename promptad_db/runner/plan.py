@@ -157,7 +157,7 @@ def _describe(
         "experiment": request.experiment,
         "variant": setting.variant,
         "model": {
-            "name": encoder.name, "pretrained": encoder.pretrained, "weights_sha256": encoder.weights_sha256(),
+            "name": encoder.name, "pretrained": encoder.pretrained, "weights_sha256": encoder.weights_sha256,
         },
         "render": request.render,
         "selection": selection if semantic else "none",

@@ -28,7 +28,7 @@ def saved_weights(folder: Path, categories: Sequence[str], encoder: ClipEncoder)
     info = run_folder.read_run(folder)
     here = {
         "backbone": encoder.name,
-        "weights_sha256": encoder.weights_sha256(),
+        "weights_sha256": encoder.weights_sha256,
         "memory_tap": encoder.memory_tap,
         "memory_layers": list(encoder.memory_layers),
     }
