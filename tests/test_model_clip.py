@@ -123,3 +123,11 @@ def test_preprocessing_is_the_usual_one(encoder):
     wanted = functional.to_tensor(functional.resize(picture, [48, 48], InterpolationMode.BICUBIC))
     wanted = functional.normalize(wanted, (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
     assert (found[0] - wanted).abs().max() < 1e-6
+
+
+def test_texts_are_encoded_as_open_clip_does(encoder):
+    texts = ["leather", "shiny brown woven leather with a very long name", "very " * 90]
+    with torch.no_grad():
+        wanted = encoder.model.encode_text(encoder.tokenizer(texts), normalize=True)
+    assert (encoder.encode_texts(texts) - wanted).abs().max() < 1e-6
+    assert (encoder.encode_texts(texts[:1]) - wanted[:1]).abs().max() < 1e-6

@@ -9,7 +9,9 @@ from promptad_db.fusion import fuse_scores
 from promptad_db.metrics import render
 from promptad_db.model.promptad import (
     CONTEXTS,
+    Objective,
     Training,
+    loss_of,
     memory_maps,
     nearest_similarities,
     semantic_scores,
@@ -23,6 +25,11 @@ WORDS = load_vocabulary().words_of("metal_nut")
 
 def learner_for(encoder, task, seed=3):
     return PromptLearner(encoder, WORDS, CONTEXTS[task], torch.Generator().manual_seed(seed))
+
+
+def train_on(learner, shots, task, temperature, training, judge=None):
+    objective = Objective(shots, task, temperature)
+    return train(learner, lambda text: loss_of(text, objective), training, judge)
 
 
 @pytest.mark.parametrize("task", ["cls", "seg"])
@@ -51,7 +58,7 @@ def check_training(encoder, task, epochs):
     shots = features.image if task == "cls" else features.patches
     learner = learner_for(encoder, task)
     contexts = list(learner.contexts().values())
-    trained = train(learner, shots, task, encoder.temperature, Training(epochs=epochs))
+    trained = train_on(learner, shots, task, encoder.temperature, Training(epochs=epochs))
     losses, prototypes = reference.train(
         encoder.model,
         encoder.tokenizer,
@@ -99,14 +106,18 @@ def test_a_gallery_of_some_shots_is_the_maximum_over_them(encoder):
 
 def test_the_same_seed_gives_the_same_prompts_bit_for_bit(encoder):
     shots = encoder.encode_images(pictures(encoder)).image
-    one, other = (train(learner_for(encoder, "cls"), shots, "cls", 4.6, Training(epochs=5)).contexts for _ in range(2))
+    one, other = (
+        train_on(learner_for(encoder, "cls"), shots, "cls", 4.6, Training(epochs=5)).contexts for _ in range(2)
+    )
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_the_best_epoch_is_the_first_that_the_judge_values_highest(encoder):
     shots = encoder.encode_images(pictures(encoder)).image
     values = iter([0.5, 0.9, 0.9, 0.1])
-    chosen = train(learner_for(encoder, "cls"), shots, "cls", 4.6, Training(epochs=4), lambda _prototypes: next(values))
+    chosen = train_on(
+        learner_for(encoder, "cls"), shots, "cls", 4.6, Training(epochs=4), lambda _prototypes: next(values)
+    )
     assert chosen.epoch == 2
     again = learner_for(encoder, "cls")
     again.load_contexts(chosen.contexts)
@@ -130,6 +141,19 @@ def test_a_file_of_prompts_adds_categories(tmp_path):
     path.write_text('[class_names]\nduck = "rubber duck"\n[states]\nduck = ["{} without beak"]\n')
     words = load_vocabulary(path).words_of("duck")
     assert (words.class_name, words.states[-1], len(words.states)) == ("rubber duck", "rubber duck without beak", 9)
+    assert words.called("yellow duck").states[-1] == "yellow duck without beak"
+
+
+def test_a_file_of_prompts_adds_attributes_and_replaces_groups(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[attributes]\nsmell = ["sweet"]\nshape = []\n[groups.rim]\nname = "rim of {}"\nstates = ["bent rim of {}"]\n'
+    )
+    words = load_vocabulary(path).words_of("bottle")
+    assert (words.attributes["smell"], words.attributes["shape"]) == (("sweet",), ())
+    assert words.attributes["color"] == WORDS.attributes["color"]
+    (rim,) = (words.local(group) for group in words.groups.values())
+    assert (rim.normal, rim.states[:-1], rim.states[-1]) == ("rim of bottle.", words.states, "bent rim of bottle")
 
 
 @pytest.mark.parametrize(
@@ -139,6 +163,9 @@ def test_a_file_of_prompts_adds_categories(tmp_path):
         ('general = ["no place"]', "general must be a list"),
         ('states = ["x"]', "must be tables"),
         ("[class_names]\nduck = 1", "must map"),
+        ("[attributes]\nsmell = [1]", "attributes.smell must be a list of words"),
+        ("[groups]\nrim = 1", "groups.rim must be a table of a name and states"),
+        ('[groups.rim]\nname = "rim"\nstates = []', "groups.rim.name must be a text that holds"),
         ("[other]\nduck = 1", "knows no 'other'"),
     ],
 )

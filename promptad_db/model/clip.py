@@ -179,6 +179,17 @@ class ClipEncoder:
         self.seconds["shared"] += ended - started - semantic
         return features
 
+    @torch.no_grad()
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Normalised features [n, D] of whole texts, cut where the context of the encoder ends."""
+        tokens = self.tokenizer(list(texts)).to(self.device)
+        ends = tokens.argmax(dim=-1)
+        places = torch.arange(int(ends.max()) + 1, device=self.device)
+        causal = torch.full((len(places), len(places)), float("-inf"), device=self.device).triu(1)
+        embeddings = self.model.token_embedding(tokens[:, : len(places)])
+        features = self.encode_embeddings(embeddings, places, causal, places)
+        return _unit(features[torch.arange(len(tokens), device=self.device), ends])
+
     def encode_embeddings(self, embeddings: Tensor, positions: Tensor, mask: Tensor, ends: Tensor) -> Tensor:
         """Text features, not normalised, of token embeddings [B, L, W] that stand at ``positions`` [L].
 

@@ -6,17 +6,20 @@ Everything works on features: images are encoded once, elsewhere.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from promptad_db.model.prompts import ContextSizes, PromptLearner, TextFeatures
+from promptad_db.model.prompts import ContextSizes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from torch import nn
+
+    from promptad_db.model.prompts import TextFeatures
     from promptad_db.records import Task
 
 CONTEXTS: dict[str, ContextSizes] = {"cls": ContextSizes(normal=3), "seg": ContextSizes(normal=1)}
@@ -37,9 +40,19 @@ class Training:
     match_weight: float = 0.001
 
 
+class Learner(Protocol):
+    """What `train` trains: a module whose contexts make text features, which have ``prototypes()`` [..., 2, D]."""
+
+    def __call__(self) -> Any: ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+    def contexts(self) -> dict[str, Tensor]: ...
+
+
 @dataclass(frozen=True)
 class Trained:
-    """``prototypes`` [2, D] of the epoch that counts, its ``contexts``, its number from 1, and every step's loss."""
+    """``prototypes`` [..., 2, D] of the epoch that counts, its ``contexts``, its number from 1, every step's loss."""
 
     prototypes: Tensor
     contexts: dict[str, Tensor]
@@ -48,18 +61,15 @@ class Trained:
 
 
 def train(
-    learner: PromptLearner,
-    shots: Tensor,
-    task: Task,
-    temperature: float,
+    learner: Learner,
+    loss_of_text: Callable[[Any], Tensor],
     training: Training,
     judge: Callable[[Tensor], float] | None = None,
 ) -> Trained:
-    """Train the contexts of ``learner`` on the features of the K shots.
+    """Train the contexts of ``learner`` for the loss of its text features, `loss_of` on the features of the K shots.
 
-    ``shots`` are class tokens [K, D] for cls, value-value patch tokens [K, N, D] for seg. Without ``judge`` the last
-    epoch counts. With it, the first epoch whose prototypes [2, D] it values highest counts: this is how the public code
-    chooses by test AUROC.
+    Without ``judge`` the last epoch counts. With it, the first epoch whose prototypes it values highest counts: this
+    is how the public code chooses by test AUROC.
     """
     optimizer = torch.optim.SGD(
         learner.parameters(), lr=training.lr, momentum=training.momentum, weight_decay=training.weight_decay
@@ -72,7 +82,7 @@ def train(
         text = learner()
         if judge is not None and epoch > 1 and (value := judge(text.prototypes().detach())) > best:
             best, trained = value, Trained(text.prototypes().detach(), learner.contexts(), epoch - 1, losses)
-        loss = loss_of(text, shots, task, temperature, training.match_weight)
+        loss = loss_of_text(text)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -85,25 +95,39 @@ def train(
     return Trained(prototypes, learner.contexts(), training.epochs, losses)
 
 
-def loss_of(text: TextFeatures, shots: Tensor, task: Task, temperature: float, match_weight: float) -> Tensor:
+@dataclass(frozen=True)
+class Objective:
+    """What the prompts are trained for: the features of the K shots, class tokens [K, D] for cls, value-value patch
+    tokens [K, N, D] for seg, are normal.
+    """
+
+    shots: Tensor
+    task: Task
+    temperature: float
+    match_weight: float = Training.match_weight
+
+
+def loss_of(text: TextFeatures, objective: Objective, weights: Tensor | None = None) -> Tensor:
     """The loss of one step.
 
     Cross entropy of every feature against [normal prototype, every abnormal text feature], with the temperature; a
     triplet term without margin; and the squared distance of the mean hand-made from the mean learned abnormal feature.
     The triplet's squared distances are summed over channels for cls, over the patches of an image, a channel at a
-    time, for seg, as in the public code.
+    time, for seg, as in the public code. ``weights`` [K] or [K, N] say how much each feature counts, by default 1.
     """
+    shots, task = objective.shots, objective.task
+    weights = shots.new_ones(shots.shape[:-1]) if weights is None else weights
     normal, abnormal = text.prototypes()
     choices = torch.cat([normal[None], functional.normalize(text.abnormal, dim=-1)])
-    logits = (temperature * shots @ choices.T).flatten(0, -2)
-    entropy = functional.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.long))
+    logits = objective.temperature * shots @ choices.T
+    entropy = -(weights * logits.log_softmax(-1)[..., 0]).mean()
     summed = 1 if task == "seg" else -1
-    to_normal = (shots - normal).square().sum(summed)
-    to_abnormal = (shots - abnormal).square().sum(summed)
+    to_normal = (weights[..., None] * (shots - normal).square()).sum(summed)
+    to_abnormal = (weights[..., None] * (shots - abnormal).square()).sum(summed)
     triplet = functional.relu(to_normal - to_abnormal).mean()
     handmade = functional.normalize(text.handmade, dim=-1).mean(0)
     learned = functional.normalize(text.learned, dim=-1).mean(0)
-    loss: Tensor = entropy + triplet + match_weight * (handmade - learned).square().sum()
+    loss: Tensor = entropy + triplet + objective.match_weight * (handmade - learned).square().sum()
     return loss
 
 

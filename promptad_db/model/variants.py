@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from promptad_db.model.promptad import CONTEXTS, Training, semantic_scores, train
+from promptad_db.model.promptad import CONTEXTS, Objective, Training, loss_of, semantic_scores, train
 from promptad_db.model.prompts import PromptLearner
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class Baseline:
         """Train the contexts; see `SemanticBranch.fit`."""
         setup = self._setup
         judge_prototypes = None if judge is None else lambda prototypes: judge(self._scorer(prototypes))
-        trained = train(self._learner, shots, setup.task, setup.temperature, training, judge_prototypes)
+        objective = Objective(shots, setup.task, setup.temperature, training.match_weight)
+        trained = train(self._learner, lambda text: loss_of(text, objective), training, judge_prototypes)
         self._learner.load_contexts(trained.contexts)
         self._epoch = trained.epoch
 
