@@ -349,7 +349,7 @@ def test_a_category_of_one_class_has_a_reason_instead_of_a_number(request_of, pi
     ("changes", "said"),
     [
         ({"tasks": ("det",)}, "task is 'det'"),
-        ({"variants": ("magic",)}, "use one of baseline, memory_only"),
+        ({"variants": ("magic",)}, "use one of baseline, spatial_prompts, vision_guided, memory_only"),
         ({"k_shots": (1, 1)}, "a value twice"),
         ({"selection": "unknown"}, "selection is 'unknown'"),
         ({"training": Training(epochs=0)}, "must be 1 or more"),

@@ -83,7 +83,9 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Path(exists=True, path_type=Path),
             help="The shots: JSON, or a folder of selected_samples_per_run.txt.  [default: drawn by seed]",
         ),
-        click.option("--prompts", type=_FILE, help="Words for categories of your own, TOML."),
+        click.option(
+            "--prompts", type=_FILE, help="Words for categories of your own, attributes and local groups, TOML."
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -97,7 +99,11 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @listed("--task", help="cls (image-level), seg (pixel-level).  [default: both]")
 @listed("--k-shot", kind=int, help="Numbers of shots.  [default: 1]")
 @listed("--seed", kind=int, help="Seeds of the shots and the prompts.  [default: 111]")
-@listed("--variant", help="baseline, memory_only (no text at all).  [default: baseline]")
+@listed(
+    "--variant",
+    help="baseline, spatial_prompts (local prompts that each patch mixes), vision_guided (prompts that describe what the "
+    "shots look like), memory_only (no text at all).  [default: baseline]",
+)
 @click.option("--experiment", default="default", show_default=True, help="The name under which runs are compared.")
 @click.option("--method", default="PromptAD", show_default=True, help="The method's name in reports.")
 @training_options

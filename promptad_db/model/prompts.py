@@ -129,6 +129,19 @@ class PromptLearner(nn.Module):
     _learned_slots: Tensor
 
 
+def fits(encoder: ClipEncoder, words: PromptWords, sizes: ContextSizes) -> bool:
+    """Whether every prompt of these words, with its contexts, is short enough for the text encoder."""
+    learned = sizes.abnormal_length + _length(encoder, words.normal)
+    longest = max(learned, *(_length(encoder, text) for text in (words.normal, *words.abnormal)))
+    room: int = encoder.model.positional_embedding.shape[0]
+    return sizes.normal_length + longest <= room
+
+
+def _length(encoder: ClipEncoder, text: str) -> int:
+    """Tokens with start and end."""
+    return len(_token_ids(encoder, text)[1]) + 2
+
+
 def _initial(shape: tuple[int, int, int], generator: torch.Generator, device: torch.device) -> nn.Parameter:
     return nn.Parameter((torch.randn(shape, generator=generator) * INITIAL_STD).to(device))
 

@@ -9,6 +9,8 @@ import torch
 
 from promptad_db.model.promptad import CONTEXTS, Objective, Training, loss_of, semantic_scores, train
 from promptad_db.model.prompts import PromptLearner
+from promptad_db.model.spatial_prompts import SpatialPrompts
+from promptad_db.model.vision_guided import VisionGuided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,7 +67,7 @@ class SemanticBranch(Protocol):
         """Take what another branch of this kind learned; a KeyError or RuntimeError when it does not fit."""
 
     def describe(self) -> dict[str, Any]:
-        """What people should know of what was learned, as JSON."""
+        """After `fit`: what people should know of what was learned, as JSON."""
 
 
 class Baseline:
@@ -112,5 +114,9 @@ class Baseline:
         return lambda features: semantic_scores(features, prototypes, self._setup.temperature)
 
 
-BRANCHES: dict[str, type[SemanticBranch]] = {"baseline": Baseline}
+BRANCHES: dict[str, type[SemanticBranch]] = {
+    "baseline": Baseline,
+    "spatial_prompts": SpatialPrompts,
+    "vision_guided": VisionGuided,
+}
 VARIANTS = (*BRANCHES, MEMORY_ONLY)
