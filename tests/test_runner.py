@@ -199,6 +199,43 @@ def test_saved_prompts_evaluate_to_the_same_numbers(request_of, task):
     assert (info.task, info.k_shot, info.config["from_run"]) == (task, 2, trained.folders[0].name)
 
 
+VARIANTS = ("baseline", "spatial_prompts", "vision_guided", "memory_only")
+
+
+def test_all_variants_run_in_one_pass_over_the_images(request_of):
+    together = run(request_of(variants=VARIANTS, k_shots=(1, 2)), db=False)
+    found = results(together)
+    assert {key[3] for key in found} == set(VARIANTS)
+    for variant in VARIANTS:
+        assert_same(
+            results(run(request_of(variants=(variant,), k_shots=(1, 2)), db=False)),
+            {key: result for key, result in found.items() if key[3] == variant},
+        )
+    for (task, k_shot, seed, variant, category), result in found.items():
+        same = found[task, k_shot, seed, "baseline", category]
+        assert np.array_equal(result.scores["memory"], same.scores["memory"])
+        if variant in ("spatial_prompts", "vision_guided"):
+            assert not np.array_equal(result.scores["semantic"], same.scores["semantic"])
+
+
+@pytest.mark.parametrize("variant", ["spatial_prompts", "vision_guided"])
+def test_what_a_variant_learned_evaluates_to_the_same_numbers(request_of, variant):
+    trained = run(request_of(variants=(variant,), k_shots=(2,), selection="best_on_test"), db=False)
+    for folder in trained.folders:
+        again = run(request_of(from_run=folder), db=False)
+        info, source = run_folder.read_run(again.folders[0]), run_folder.read_run(folder)
+        assert_same({key: one for key, one in results(trained).items() if key[0] == info.task}, results(again))
+        assert info.config["learned"] == source.config["learned"]
+
+
+def test_one_local_pair_runs_to_the_numbers_of_the_baseline(request_of, tmp_path):
+    path = tmp_path / "one.toml"
+    path.write_text('[groups.whole]\nname = "{}"\nstates = []\n')
+    found = results(run(request_of(variants=VARIANTS[:2], prompts=path), db=False))
+    spatial = {(*key[:3], "baseline", key[4]): one for key, one in found.items() if key[3] == "spatial_prompts"}
+    assert_same({key: one for key, one in found.items() if key[3] == "baseline"}, spatial)
+
+
 def test_saved_prompts_evaluate_other_data(request_of, tmp_path):
     trained = run(request_of(tasks=("seg",), categories=("nut",)), db=False)
     write_dataset(tmp_path / "other", seed=9, categories=("nut",), train=1, test_good=2, test_per_defect=1)

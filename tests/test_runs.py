@@ -28,6 +28,17 @@ def test_a_run_is_shown_by_a_part_of_its_id(cli, log_run):
     assert {row["provenance"] for row in told["numbers"]} == {"exact"}
 
 
+def test_what_a_run_learned_is_shown_by_category(cli, log_run):
+    said = {"epoch": 3, "descriptions": ["brown woven carpet"]}
+    folder = log_run("carpet", config={"learned": {"carpet": said}, "batch_size": 4})
+    told = json.loads(cli("runs", "show", folder.name, "--format", "json").out)
+    assert told["learned"] == [{"category": "carpet", "field": name, "value": value} for name, value in said.items()]
+    assert {row["field"]: row["value"] for row in told["run"]}["config"] == {"batch_size": 4}
+    assert "brown woven carpet" in cli("runs", "show", folder.name).out
+    shutil.rmtree(folder)
+    assert list(json.loads(cli("runs", "show", folder.name, "--format", "json").out)) == ["run", "numbers"]
+
+
 def test_each_file_that_a_run_came_from_has_a_line_of_its_own(cli, gate_place):
     run = json.loads(cli("runs", "list", "--db", gate_place / "promptad.duckdb", "--format", "json").out)[0]["run_id"]
     shown = cli("runs", "show", run, "--db", gate_place / "promptad.duckdb")

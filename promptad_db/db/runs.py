@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptad_db import run_folder
 from promptad_db.db import connect
 from promptad_db.db.query import fetch
-from promptad_db.db.selection import resolve_runs
+from promptad_db.db.selection import _with_experiment, resolve_runs
 from promptad_db.db.sql_files import load_sql
 from promptad_db.db.write import delete_rows, index_folders
-from promptad_db.errors import InputError
+from promptad_db.errors import InputError, NoRowsError
 from promptad_db.result_set import ResultSet, Section
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from promptad_db.db.selection import Filters
     from promptad_db.records import RunInfo
 
 TRASH = ".trash"
+LEARNED = "learned"
 
 
 def list_runs(
@@ -38,8 +41,27 @@ def list_runs(
         return fetch(connection, load_sql("lists", "runs").sql, **listed, tag=tag)
 
 
+def select_folders(database: Path, filters: Filters) -> tuple[dict[str, Path], list[str]]:
+    """Run id to folder of the runs that the filters choose, the oldest first, and notes for the reader.
+
+    The filters of categories, branches and provenance say nothing about runs. Raises NoRowsError when no run matches.
+    """
+    query = load_sql("lists", "folders")
+    with connect.reading(database) as connection:
+        filters, notes = _with_experiment(connection, filters)
+        given = {name: value for name, value in asdict(filters).items() if name in query.parameters}
+        listed = {name: list(value) if value else None for name, value in given.items()}
+        found = fetch(connection, query.sql, **listed).rows
+    if not found:
+        described = "; ".join(f"{name} {', '.join(map(str, value))}" for name, value in listed.items() if value)
+        raise NoRowsError(f"no run matches {described}", "see what there is: promptad-db runs list")
+    return {run_id: Path(folder) for run_id, folder in found}, notes
+
+
 def show_run(database: Path, run: str) -> list[Section]:
-    """What is known of one run: its run.json as rows, and every number with its provenance."""
+    """What is known of one run: its run.json as rows, what it learned in each category (epochs, the words that it chose,
+    ...; only when its folder is there and says so), and every number with its provenance.
+    """
     with connect.reading(database) as connection:
         run_id = _one(connection, run)
         row = fetch(connection, load_sql("lists", "run_row").sql, run_id=run_id).records()[0]
@@ -47,11 +69,14 @@ def show_run(database: Path, run: str) -> list[Section]:
         numbers = fetch(connection, query.sql, run_id=run_id)
     rows = [(name, value) for name, value in row.items() if value is not None]
     folder = Path(row["folder"])
+    learned: list[Section] = []
     if run_folder.is_run_folder(folder):
         info = run_folder.read_run(folder)
         rows += [(name, value) for name, value in _details(info) if value]
+        learned = _learned(info)
     return [
         Section("run", "What was run, and where its folder is.", ResultSet(("field", "value"), rows)),
+        *learned,
         Section("numbers", query.title, numbers),
     ]
 
@@ -115,8 +140,23 @@ def _details(info: RunInfo) -> list[tuple[str, Any]]:
     return [
         ("tags", ", ".join(info.tags)),
         ("model", info.model),
-        ("config", info.config),
+        ("config", {name: value for name, value in info.config.items() if name != LEARNED}),
         ("environment", info.environment),
         ("source", source),
         *(("source_file", file) for file in files),
     ]
+
+
+def _learned(info: RunInfo) -> list[Section]:
+    """What the run learned, a row for each thing that a category says of itself; nothing where nothing is said."""
+    learned = info.config.get(LEARNED)
+    if not isinstance(learned, dict):
+        return []
+    rows = [
+        (category, name, value)
+        for category, said in sorted(learned.items())
+        if isinstance(said, dict)
+        for name, value in said.items()
+    ]
+    title = "What was learned from the shots of each category."
+    return [Section(LEARNED, title, ResultSet(("category", "field", "value"), rows))] if rows else []

@@ -18,6 +18,7 @@ from promptad_db.tracking import ActiveRun, resume_run, start_run
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable
     from pathlib import Path
 
     from promptad_db.datasets import Category, LabelledImage
@@ -147,7 +148,11 @@ def _describe(
         "shots": {name: [shot.name for shot in chosen] for name, chosen in shots.items()},
         "left_out_of_test": {name: sorted(names) for name, names in left_out.items()},
     }
-    selection = request.selection if request.from_run is None else run_folder.read_run(request.from_run).selection
+    selection = request.selection
+    if request.from_run is not None:
+        source = run_folder.read_run(request.from_run)
+        selection = source.selection
+        config["learned"] = _learned_by(source, shots)
     return {
         "dataset": request.dataset,
         "task": setting.task,
@@ -166,6 +171,12 @@ def _describe(
         "environment": {"device": str(encoder.device)},
         "source": {"kind": "run", "data_root": str(request.data_root)},
     }  # fmt: skip
+
+
+def _learned_by(source: RunInfo, categories: Iterable[str]) -> dict[str, Any]:
+    """What the run whose prompts are evaluated says that it learned in these categories."""
+    learned = source.config.get("learned")
+    return {name: learned[name] for name in categories if name in learned} if isinstance(learned, dict) else {}
 
 
 def _earlier(root: Path, wanted: dict[str, Any], setting: Setting) -> Path | None:
