@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.errors import InputError
-from promptad_db.fusion import fuse_scores
-from promptad_db.metrics import OneClassError, pixel_metrics, ranking_metrics, render
+from promptad_db.fusion import FUSED_NOTE, fuse_scores
+from promptad_db.metrics import OneClassError, PixelTruth, ranking_metrics, render
 from promptad_db.records import CategoryResult, Level, Metric, Render
 from promptad_db.timing import Stopwatch
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 DEFAULT_FUSIONS = ("max", "harmonic")
 IMAGE_METRICS = ("auroc", "ap", "f1_max")
 PIXEL_METRICS = (*IMAGE_METRICS, "aupro")
-FUSED_NOTE = "fused from the stored semantic and memory scores"
 
 
 def score_category(
@@ -48,16 +47,28 @@ def score_category(
         for branch, values in scores:
             note = FUSED_NOTE if branch in rules else None
             with clock("metrics"):
-                metrics += _measure("image", branch, values, labels, note, lambda array: ranking_metrics(array, labels))
+                metrics += image_numbers(branch, values, labels, note)
     if result.masks is not None and settings is not None:
-        masks = result.masks
+        truth = PixelTruth(result.masks)
         for branch, grids in maps:
             note = FUSED_NOTE if branch in rules else None
             with clock("render"):
                 pixels = grids if isinstance(grids, str) else render_maps(grids, settings)
             with clock("metrics"):
-                metrics += _measure("pixel", branch, pixels, masks, note, lambda array: pixel_metrics(array, masks))
+                metrics += pixel_numbers(branch, pixels, truth, note)
     return metrics
+
+
+def image_numbers(
+    branch: str, scores: NDArray[Any] | str, labels: NDArray[np.bool_], note: str | None = None
+) -> list[Metric]:
+    """The image-level numbers of a branch's scores [N] against the labels [N]; a text is why there are no scores."""
+    return _measure("image", branch, scores, labels, note, lambda array: ranking_metrics(array, labels))
+
+
+def pixel_numbers(branch: str, pixels: NDArray[Any] | str, truth: PixelTruth, note: str | None = None) -> list[Metric]:
+    """The pixel-level numbers of a branch's rendered maps [N, H, W]; a text is why there are no maps."""
+    return _measure("pixel", branch, pixels, truth.masks, note, truth.metrics)
 
 
 def render_maps(maps: NDArray[np.float32], settings: Render) -> NDArray[np.float32]:

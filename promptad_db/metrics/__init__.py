@@ -5,11 +5,12 @@ Nothing here estimates: every threshold counts, ties count one half, and a metri
 
 from promptad_db.metrics.curves import auroc, average_precision, f1_max, ranking_metrics
 from promptad_db.metrics.ranking import OneClassError
-from promptad_db.metrics.regions import aupro, pixel_metrics
+from promptad_db.metrics.regions import PixelTruth, aupro, pixel_metrics
 from promptad_db.metrics.rendering import render
 
 __all__ = [
     "OneClassError",
+    "PixelTruth",
     "aupro",
     "auroc",
     "average_precision",

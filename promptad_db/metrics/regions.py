@@ -9,6 +9,7 @@ it does so linearly between the false positive rate just above its score and the
 that ramp up to the limit has a closed form. The cost is a ranking plus a connected-component labelling of the masks.
 """
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,56 @@ from promptad_db.metrics.curves import of_ranking
 from promptad_db.metrics.ranking import Ranking, as_floats, as_truth, rank
 
 
+class PixelTruth:
+    """Ground-truth ``masks`` (bool or 0/1, 1 = anomalous, [N, H, W] or [H, W]) and what all maps of them share.
+
+    The regions are found once, however many maps are measured.
+    """
+
+    def __init__(self, masks: ArrayLike) -> None:
+        self.masks = as_truth(np.asarray(masks))
+
+    def metrics(self, maps: ArrayLike, fpr_limit: float = 0.3) -> dict[str, float]:
+        """Return "auroc", "ap", "f1_max" and "aupro" of ``maps`` of the masks' shape, each 0..1, from one ranking.
+
+        Errors as in `aupro`.
+        """
+        ranking = self._rank(maps, fpr_limit)
+        return of_ranking(ranking) | {"aupro": self._aupro(ranking, np.asarray(maps), fpr_limit)}
+
+    def aupro(self, maps: ArrayLike, fpr_limit: float = 0.3) -> float:
+        """Return the area under the per-region overlap curve alone; see the function `aupro`."""
+        return self._aupro(self._rank(maps, fpr_limit), np.asarray(maps), fpr_limit)
+
+    @cached_property
+    def _anomalous(self) -> NDArray[np.intp]:
+        return np.flatnonzero(self.masks)
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
+        """What each anomalous pixel adds to the overlap: 1 / (pixels of its region x regions)."""
+        regions = _regions(self.masks.reshape(-1, *self.masks.shape[-2:]))
+        sizes = np.bincount(regions)
+        weights: NDArray[np.float64] = (1 / sizes[regions]) / sizes.size
+        return weights
+
+    def _rank(self, maps: ArrayLike, fpr_limit: float) -> Ranking:
+        if not 0 < fpr_limit <= 1:
+            raise InputError(f"fpr_limit must be above 0 and at most 1, not {fpr_limit}")
+        if np.ndim(maps) not in (2, 3):
+            raise InputError(f"maps must have the shape [N, H, W] or [H, W], not {np.shape(maps)}")
+        return rank(maps, self.masks)
+
+    def _aupro(self, ranking: Ranking, maps: NDArray[Any], limit: float) -> float:
+        # The threshold at which each anomalous pixel is detected; the weights of one threshold are one ramp.
+        threshold = np.searchsorted(ranking.scores, as_floats(maps.ravel().take(self._anomalous)))
+        gain = np.bincount(threshold, weights=self._weights)
+        fpr_before = (ranking.n_neg - ranking.up_to) / ranking.n_neg
+        fpr_after = (ranking.n_neg - ranking.below) / ranking.n_neg
+        # Rounding may lift the sum of a perfect detector just over 1.
+        return min(1.0, float(np.dot(gain, _ramp_area(fpr_before, fpr_after, limit))) / limit)
+
+
 def aupro(maps: ArrayLike, masks: ArrayLike, fpr_limit: float = 0.3) -> float:
     """Return the area under the per-region overlap curve up to ``fpr_limit``, divided by it: 0..1.
 
@@ -27,8 +78,7 @@ def aupro(maps: ArrayLike, masks: ArrayLike, fpr_limit: float = 0.3) -> float:
 
     Raises InputError for unusable arrays or a limit outside (0, 1]; OneClassError when one class is missing.
     """
-    ranking = _rank_pixels(maps, masks, fpr_limit)
-    return _aupro(ranking, np.asarray(maps), np.asarray(masks), fpr_limit)
+    return PixelTruth(masks).aupro(maps, fpr_limit)
 
 
 def pixel_metrics(maps: ArrayLike, masks: ArrayLike, fpr_limit: float = 0.3) -> dict[str, float]:
@@ -36,29 +86,7 @@ def pixel_metrics(maps: ArrayLike, masks: ArrayLike, fpr_limit: float = 0.3) -> 
 
     Arguments and errors as in `aupro`.
     """
-    ranking = _rank_pixels(maps, masks, fpr_limit)
-    return of_ranking(ranking) | {"aupro": _aupro(ranking, np.asarray(maps), np.asarray(masks), fpr_limit)}
-
-
-def _rank_pixels(maps: ArrayLike, masks: ArrayLike, fpr_limit: float) -> Ranking:
-    if not 0 < fpr_limit <= 1:
-        raise InputError(f"fpr_limit must be above 0 and at most 1, not {fpr_limit}")
-    if np.ndim(maps) not in (2, 3):
-        raise InputError(f"maps must have the shape [N, H, W] or [H, W], not {np.shape(maps)}")
-    return rank(maps, masks)
-
-
-def _aupro(ranking: Ranking, maps: NDArray[Any], masks: NDArray[Any], limit: float) -> float:
-    masks = as_truth(masks)
-    regions = _regions(masks.reshape(-1, *masks.shape[-2:]))
-    sizes = np.bincount(regions)
-    # The threshold at which each anomalous pixel is detected; the weights of one threshold are one ramp.
-    threshold = np.searchsorted(ranking.scores, as_floats(maps)[masks])
-    gain = np.bincount(threshold, weights=1 / sizes[regions]) / sizes.size
-    fpr_before = (ranking.n_neg - ranking.up_to) / ranking.n_neg
-    fpr_after = (ranking.n_neg - ranking.below) / ranking.n_neg
-    # Rounding may lift the sum of a perfect detector just over 1.
-    return min(1.0, float(np.dot(gain, _ramp_area(fpr_before, fpr_after, limit))) / limit)
+    return PixelTruth(masks).metrics(maps, fpr_limit)
 
 
 def _regions(masks: NDArray[np.bool]) -> NDArray[np.intp]:
