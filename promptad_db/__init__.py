@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from promptad_db.db import open_db
+    from promptad_db.fusing import fuse
     from promptad_db.ingestion import ingest
     from promptad_db.records import Render
     from promptad_db.tracking import start_run
 
-__all__ = ["Render", "ingest", "open_db", "start_run"]
+__all__ = ["Render", "fuse", "ingest", "open_db", "start_run"]
 
 _HOMES = {
     "Render": "promptad_db.records",
+    "fuse": "promptad_db.fusing",
     "ingest": "promptad_db.ingestion",
     "open_db": "promptad_db.db",
     "start_run": "promptad_db.tracking",

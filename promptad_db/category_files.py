@@ -37,6 +37,8 @@ def write_category_files(folder: Path, result: CategoryResult) -> None:
         files.write_json(folder / "timings.json", {"images": len(result.images), "seconds": result.timings})
     if result.weights:
         write_weights(folder / WEIGHTS_FILE, result.weights)
+    for branch, gate in result.gates.items():
+        files.write_json(gate_path(folder, branch), gate)
     files.write_json(folder / "metrics.json", [_without_nones(asdict(metric)) for metric in result.metrics])
 
 
@@ -59,6 +61,13 @@ def read_category_files(folder: Path, category: str) -> CategoryResult:
         raise InputError(f"{folder}: {error}") from error
     check_exact_metrics(folder / "metrics.json", result)
     return result
+
+
+def gate_path(folder: Path, branch: str) -> Path:
+    """The file of the learned gate of a branch (``gate``, ``gate_hard``, ...) in a category folder."""
+    if not branch.startswith("gate"):
+        raise UsageError(f"branch {branch!r} has no learned gate", "ask for gate or gate_hard")
+    return folder / f"{files.folder_name(branch)}.json"
 
 
 def write_weights(path: Path, weights: Mapping[str, NDArray[Any]]) -> None:

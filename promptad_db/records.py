@@ -65,7 +65,8 @@ class CategoryResult:
     ``scores`` holds [N] float64 image scores a branch, ``maps`` [N, h, w] float32 anomaly maps on the model's own grid,
     ``masks`` [N, H, W] booleans at the rendered size, ``labels`` [N] int8 with 1 = anomalous, None when unknown.
     A category known only by reported numbers has no images at all. ``timings`` maps a stage to seconds. ``weights``
-    are what the run learned in this category, arrays by name; they are read back only when asked for.
+    are what the run learned in this category, arrays by name, and ``gates`` the learned gates of fused branches as JSON
+    objects by branch; both are read back only when asked for.
     """
 
     category: str
@@ -78,6 +79,7 @@ class CategoryResult:
     metrics: list[Metric] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
     weights: dict[str, NDArray[Any]] = field(default_factory=dict)
+    gates: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from promptad_db import files
-from promptad_db.category_files import WEIGHTS_FILE, read_category_files, read_weights, write_category_files
+from promptad_db.category_files import WEIGHTS_FILE, gate_path, read_category_files, read_weights, write_category_files
 from promptad_db.errors import InputError
 from promptad_db.records import PROTOCOLS, SELECTIONS, STATUSES, TASKS, CategoryResult, Interpolation, Render, RunInfo
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 RUN_FILE = "run.json"
+_SET_ASIDE = ".old-"
 _SAFE_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
 
@@ -128,8 +129,13 @@ def category_folder(folder: Path, category: str) -> Path:
     return folder / files.folder_name(category)
 
 
-def write_category(folder: Path, result: CategoryResult, *, replace_existing: bool = False) -> Path:
-    """Write one category of a run; it appears under its name when it is complete."""
+def write_category(
+    folder: Path, result: CategoryResult, *, replace_existing: bool = False, keep_rest: bool = False
+) -> Path:
+    """Write one category of a run; it appears under its name when it is complete.
+
+    With ``keep_rest`` the files of an existing category that the result does not hold (weights, gates) stay with it.
+    """
     final = category_folder(folder, result.category)
     if final.exists() and not replace_existing:
         raise InputError(f"{final}: this category is logged already", "log each category of a run once")
@@ -138,7 +144,9 @@ def write_category(folder: Path, result: CategoryResult, *, replace_existing: bo
     try:
         write_category_files(temporary, result)
         if final.exists():
-            old = files.temporary_name(final)
+            if keep_rest:
+                _copy_rest(final, temporary)
+            old = final.with_name(f".{final.name}{_SET_ASIDE}{secrets.token_hex(6)}")
             final.rename(old)
             temporary.rename(final)
             shutil.rmtree(old)
@@ -157,13 +165,38 @@ def read_category(folder: Path, category: str) -> CategoryResult:
     return read_category_files(path, category)
 
 
+def mend(folder: Path) -> None:
+    """Put back the categories of a run whose replacement was killed between its two renames."""
+    for old in folder.glob(f".*{_SET_ASIDE}*"):
+        final = folder / old.name[1:].rpartition(_SET_ASIDE)[0]
+        if final.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(final)
+
+
 def read_category_weights(folder: Path, category: str) -> dict[str, NDArray[Any]]:
     """What a run learned in one category, arrays by name; an InputError names the file when there is none."""
     return read_weights(category_folder(folder, category) / WEIGHTS_FILE)
 
 
+def has_weights(folder: Path, category: str) -> bool:
+    """Whether a run kept what it learned in one category."""
+    return (category_folder(folder, category) / WEIGHTS_FILE).is_file()
+
+
+def read_category_gate(folder: Path, category: str, branch: str = "gate") -> dict[str, Any]:
+    """The learned gate of a fused branch, as it is stored; an InputError names the file when there is none."""
+    path = gate_path(category_folder(folder, category), branch)
+    gate = files.read_json(path)
+    if not isinstance(gate, dict):
+        raise InputError(f"{path}: holds no object")
+    return gate
+
+
 def remove_unfinished(folder: Path) -> None:
     """Take away what a killed process left half written in a run folder that nobody else writes to."""
+    mend(folder)
     for path in folder.glob(".*.tmp-*"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -177,6 +210,12 @@ def category_fingerprint(folder: Path, category: str) -> str:
     with os.scandir(path) as entries:
         names = sorted(entry.name for entry in entries if entry.is_file())
     return files.sha256_of(*(path / name for name in names))
+
+
+def _copy_rest(source: Path, target: Path) -> None:
+    for path in source.iterdir():
+        if path.is_file() and not (target / path.name).exists():
+            shutil.copy2(path, target / path.name)
 
 
 def _is_category_name(name: str) -> bool:

@@ -18,6 +18,7 @@ COMMANDS = {
     "report": "reports",
     "audit": "reports",
     "compare": "reports",
+    "fuse": "fuse",
     "runs": "runs",
     "sql": "queries",
     "export": "queries",

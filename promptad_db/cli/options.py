@@ -85,8 +85,8 @@ def output_options(command: Command) -> Command:
     )(command)
 
 
-def filter_options(command: Command) -> Command:
-    """The filters of report, audit and compare."""
+def run_filters(command: Command) -> Command:
+    """The filters that choose runs and their categories."""
     options = (
         click.option("--task", type=click.Choice(("cls", "seg")), help="Image-level (cls) or pixel-level (seg) only."),
         listed("--experiment", help="Only these experiments.  [default: the most recent one]"),
@@ -97,17 +97,22 @@ def filter_options(command: Command) -> Command:
         listed("--method", help="Only these methods."),
         listed("--variant", help="Only these variants."),
         listed("--run", "run", help="Only these runs: ids, or unambiguous parts of ids."),
-        click.option(
-            "--provenance",
-            type=click.Choice(("best", "exact", "reported", "approx")),
-            default="best",
-            show_default=True,
-            help="Which numbers: best takes the exact one, else the reported one, cell by cell.",
-        ),
     )
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def filter_options(command: Command) -> Command:
+    """The filters of report, audit and compare."""
+    provenance = click.option(
+        "--provenance",
+        type=click.Choice(("best", "exact", "reported", "approx")),
+        default="best",
+        show_default=True,
+        help="Which numbers: best takes the exact one, else the reported one, cell by cell.",
+    )
+    return run_filters(provenance(command))
 
 
 def filters_from(options: dict[str, Any], branches: tuple[str, ...] | None = None) -> Filters:
@@ -127,7 +132,7 @@ def filters_from(options: dict[str, Any], branches: tuple[str, ...] | None = Non
         variants=options["variant"],
         run_ids=options["run"],
         branches=(branches[0], branches[1]) if branches else BRANCHES,
-        provenance=options["provenance"],
+        provenance=options.get("provenance", "best"),
     )
 
 

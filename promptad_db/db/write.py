@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -56,25 +57,28 @@ def index_folders(
     path: str | os.PathLike[str] | None = None,
     *,
     replace: bool = False,
+    at_once: bool = False,
     progress: Callable[[], None] = lambda: None,
 ) -> IndexOutcome:
     """Index run folders in a database; the same folder twice changes nothing.
 
     New categories of a known run are added. A category that changed is refused, unless ``replace``. A category that
-    cannot be trusted is rejected with its reason, the others of its run are taken.
+    cannot be trusted is rejected with its reason, the others of its run are taken. ``at_once`` writes them all in one
+    transaction, whatever their size.
 
     Raises DatabaseError when the database cannot be opened or stays locked; then the folders are as they were.
     """
     database = connect.database_path(path)
     outcome = IndexOutcome()
-    for batch in _batches(list(folders), database, outcome, progress):
+    most = math.inf if at_once else ROWS_A_TRANSACTION
+    for batch in _batches(list(folders), database, outcome, progress, most):
         with connect.writing(database) as connection:
             _write_batch(connection, batch, outcome, replace=replace)
     return outcome
 
 
 def _batches(
-    folders: list[Path], database: Path, outcome: IndexOutcome, progress: Callable[[], None]
+    folders: list[Path], database: Path, outcome: IndexOutcome, progress: Callable[[], None], most: float
 ) -> Iterator[list[FolderRows]]:
     """The runs that can be read, as many at a time as one short transaction takes."""
     known: dict[str, _Stored] = {}
@@ -93,7 +97,7 @@ def _batches(
             progress()
         batch.append(run)
         rows += run.count()
-        if rows >= ROWS_A_TRANSACTION or len(batch) >= RUNS_A_TRANSACTION:
+        if rows >= most or (len(batch) >= RUNS_A_TRANSACTION and most < math.inf):
             yield batch
             batch, rows = [], 0
     if batch:

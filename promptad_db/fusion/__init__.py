@@ -6,21 +6,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from promptad_db.errors import InputError, UsageError
-from promptad_db.fusion.rules import RULES
+from promptad_db.fusion.recipes import FUSED_NOTE
+from promptad_db.fusion.rules import RULES, Rule
 
-__all__ = ["RULES", "fuse_scores"]
+__all__ = ["FUSED_NOTE", "RULES", "fuse_scores"]
 
 
-def fuse_scores(rule: str, semantic: ArrayLike, memory: ArrayLike) -> NDArray[Any]:
-    """Return the scores of two branches fused by the ``rule`` of this name in `RULES`, element by element.
+def fuse_scores(rule: str | Rule, semantic: ArrayLike, memory: ArrayLike) -> NDArray[Any]:
+    """Return the scores of two branches fused by a ``rule``, the name of one in `RULES` or a function of two arrays.
 
     ``semantic`` and ``memory`` have one shape, any: images [N] or unrendered maps [N, h, w]. The wider of their floating
     types is computed in and returned, float16 too; integers become float64.
 
-    Raises UsageError for an unknown rule; InputError for shapes that differ, scores that are not finite numbers, and
-    scores that the rule is not defined for.
+    Raises UsageError for an unknown rule; InputError for shapes that differ, scores that are not finite numbers, scores
+    that the rule is not defined for, and a function whose answer has another shape or is not finite.
     """
-    if rule not in RULES:
+    if isinstance(rule, str) and rule not in RULES:
         raise UsageError(f"there is no fusion rule {rule!r}", hint=f"Use one of {', '.join(sorted(RULES))}.")
     left, right = np.asarray(semantic), np.asarray(memory)
     if left.shape != right.shape:
@@ -32,4 +33,24 @@ def fuse_scores(rule: str, semantic: ArrayLike, memory: ArrayLike) -> NDArray[An
             raise InputError(f"{branch} scores must be finite: NaN or an infinity is among them")
     floating = [scores.dtype if scores.dtype.kind == "f" else np.dtype(np.float64) for scores in (left, right)]
     dtype = np.result_type(*floating)
-    return np.asarray(RULES[rule](left.astype(dtype, copy=False), right.astype(dtype, copy=False)))
+    left, right = left.astype(dtype, copy=False), right.astype(dtype, copy=False)
+    return np.asarray(RULES[rule](left, right)) if isinstance(rule, str) else _answer(rule, left, right)
+
+
+def _answer(rule: Rule, semantic: NDArray[Any], memory: NDArray[Any]) -> NDArray[Any]:
+    """What a function makes of the branches, which it cannot change, if that can be believed."""
+    branches = semantic.view(), memory.view()
+    for branch in branches:
+        branch.flags.writeable = False
+    fused = np.asarray(rule(*branches))
+    if fused.shape != semantic.shape:
+        raise InputError(
+            f"the rule makes the shape {fused.shape} of scores of the shape {semantic.shape}",
+            "it must give one score for each score",
+        )
+    if fused.dtype.kind not in "fiub":
+        raise InputError(f"the rule makes {fused.dtype}, must make numbers")
+    fused = fused.astype(semantic.dtype, copy=False)
+    if not np.isfinite(fused).all():
+        raise InputError("the rule makes NaN or infinite scores")
+    return fused

@@ -39,4 +39,15 @@ def mean(semantic: NDArray[Any], memory: NDArray[Any]) -> NDArray[Any]:
     return fused
 
 
+def weighted(share: float) -> Rule:
+    """Return the rule ``share x semantic + (1 - share) x memory``, with ``share`` in 0..1."""
+
+    def fused(semantic: NDArray[Any], memory: NDArray[Any]) -> NDArray[Any]:
+        # Python numbers take the precision of the arrays, float16 too.
+        mixed: NDArray[Any] = share * semantic + (1 - share) * memory
+        return mixed
+
+    return fused
+
+
 RULES: dict[str, Rule] = {"max": maximum, "harmonic": harmonic, "mean": mean}

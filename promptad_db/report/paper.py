@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 _LABELS = ("task", "experiment", "method", "variant", "branch")
 _NEEDED = {*_LABELS, "dataset", "k_shot", "mean", "std"}
-_UPPER_BOUND = "oracle"  # it chooses with the label's help
-_NEVER_BEST = (_UPPER_BOUND, "reported_oracle")
+_UPPER_BOUND = "oracle"  # it chooses with the label's help; oracle_minmax and its like do so after a calibration
+_REPORTED_ORACLE = "reported_oracle"
 
 Record = dict[str, Any]
 Setting = tuple[Any, Any]  # dataset, K
@@ -53,7 +53,11 @@ def mark_upper_bounds(section: Section, column: str) -> Section:
 
 
 def _marked(branch: Any) -> Any:
-    return f"{branch} (upper bound)" if branch == _UPPER_BOUND else branch
+    return f"{branch} (upper bound)" if _is_upper_bound(branch) else branch
+
+
+def _is_upper_bound(branch: Any) -> bool:
+    return isinstance(branch, str) and branch.split("_")[0] == _UPPER_BOUND
 
 
 def _row_labels(labels: tuple[Any, ...], shown: Sequence[str]) -> list[Any]:
@@ -77,7 +81,8 @@ def _best_means(records: Sequence[Record]) -> dict[tuple[Any, ...], float]:
 
 def _may_win(record: Record) -> bool:
     mean = record["mean"]
-    return record["branch"] not in _NEVER_BEST and mean is not None and not math.isnan(mean)
+    bound = _is_upper_bound(record["branch"]) or record["branch"] == _REPORTED_ORACLE
+    return not bound and mean is not None and not math.isnan(mean)
 
 
 def _cell(record: Record, best: dict[tuple[Any, ...], float]) -> str | None:

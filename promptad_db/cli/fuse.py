@@ -1,0 +1,72 @@
+"""What if: other fusions of runs that are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from promptad_db.cli.options import db_option, filters_from, listed, note, run_filters, runs_option, talk
+from promptad_db.cli.progress import progress_bar
+from promptad_db.errors import ExitCode
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[RUN_FOLDER]...", type=click.Path(exists=True, path_type=Path))
+@listed(
+    "--rule",
+    help="max, harmonic, mean, weighted:SHARE (of the semantic branch, 0 to 1), rank-mean, oracle, by-type, gate, gate-hard.",
+)
+@click.option(
+    "--calibrate",
+    type=click.Choice(("none", "minmax", "rank", "zscore-normal")),
+    default="none",
+    show_default=True,
+    help="Put each branch on a common scale first: by its test scores (minmax, rank) or by the K shots' own.",
+)
+@click.option("--float16", "half", is_flag=True, help="Compute element-wise rules in float16, as a public fork did.")
+@click.option(
+    "--hold-out",
+    type=click.Choice(("category", "dataset")),
+    default="category",
+    show_default=True,
+    help="What a gate must not learn from: the category that it is for, or all of its data set.",
+)
+@click.option("--replace", is_flag=True, help="Take new numbers for branches that are there with others.")
+@run_filters
+@runs_option
+@db_option
+@click.pass_context
+def fuse(ctx: click.Context, /, paths: tuple[Path, ...], **options: Any) -> None:
+    """Fuse the stored scores and maps of both branches by other rules, without the model, and score them exactly.
+
+    Takes run folders, or the runs in the database that the filters choose. Each new branch goes into the run folder and
+    the database: max, weighted_0.3, rank_mean, oracle, by_type, gate, gate_hard; after a calibration max_minmax and so
+    on. The same fusion twice changes nothing.
+
+    oracle is an upper bound: it uses the labels. by-type uses the defect type. gate and gate-hard are trained on the
+    labels of other categories of the chosen runs, never on those of the category that they are for.
+
+    What cannot be fused is named with the reason, everything else is fused, and the exit code is 4.
+    """
+    from promptad_db.db import database_path
+    from promptad_db.fused_runs import FuseOptions
+    from promptad_db.fusing import fuse_paths, fuse_selected
+    from promptad_db.fusion.recipes import recipes
+    from promptad_db.ingestion import rejected_lines
+
+    chosen = recipes(options["rule"] or (), options["calibrate"], half=options["half"])
+    fuse_options = FuseOptions(options["category"], replace=options["replace"], hold_out=options["hold_out"])
+    filters, database = filters_from(options), database_path(options["db"])
+    with progress_bar() as progress:
+        if paths:
+            outcome = fuse_paths(paths, filters, chosen, database, fuse_options, progress=progress)
+        else:
+            outcome = fuse_selected(filters, chosen, database, fuse_options, runs=options["runs"], progress=progress)
+    note([*outcome.notes, *(f"{recipe.branch}: {recipe.note}" for recipe in chosen if not recipe.fair)])
+    talk(f"skipped: {line}" for line in rejected_lines(outcome.skipped))
+    talk(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
+    talk([outcome.summary()])
+    if outcome.rejected:
+        ctx.exit(ExitCode.BAD_INPUT)

@@ -1,0 +1,69 @@
+"""From the results of runs to what a gate learns from, and the gate of each category, trained on the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from promptad_db.fusion.gate import admissible, trained_gate
+from promptad_db.fusion.gate_signals import (
+    Cell,
+    Lesson,
+    advantage_of_semantic,
+    signals_of_cell,
+    signals_of_maps,
+    signals_of_scores,
+    truth_on_grid,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from promptad_db.fusion.gate import Gate, HoldOut
+    from promptad_db.records import CategoryResult, RunInfo
+
+
+def lesson_of(
+    info: RunInfo, result: CategoryResult, shots: Mapping[str, NDArray[Any]], kind: str | None, *, teach: bool = False
+) -> Lesson:
+    """The signals of a category's images; with ``teach`` also, from its labels, which branch ranks each image better.
+
+    ``shots`` are the K shots' own scores by branch, where they are stored; ``kind`` is texture or object, or None.
+    A seg run teaches by its pixels on the grid of the maps, a cls run by its images.
+    """
+    cell = Cell(info.run_id, info.dataset, result.category, info.k_shot, info.seed, info.task)
+    signals = signals_of_scores(result.scores, shots) | signals_of_cell(len(result.images), info.k_shot, kind)
+    maps = result.maps
+    if {"semantic", "memory"} <= set(maps):
+        signals |= signals_of_maps(maps)
+    advantage = None
+    if teach and info.task == "seg":
+        if result.masks is not None and "semantic_peak" in signals:
+            truth = truth_on_grid(result.masks, *maps["memory"].shape[1:])
+            advantage = advantage_of_semantic(maps["semantic"], maps["memory"], truth)
+    elif teach and result.labels is not None:
+        advantage = advantage_of_semantic(result.scores["semantic"], result.scores["memory"], result.labels == 1)
+    return Lesson(cell, signals, advantage)
+
+
+class Teaching:
+    """All lessons of a selection of runs; each category's gate is trained on those that may enter, once."""
+
+    def __init__(self, lessons: Sequence[Lesson], hold_out: HoldOut) -> None:
+        self.lessons = lessons
+        self.hold_out = hold_out
+        self._gates: dict[tuple[Any, ...], Gate] = {}
+
+    def apply(self, lesson: Lesson) -> tuple[Gate, NDArray[np.float64]]:
+        """The gate of a category, and the weight [N] that it gives to the semantic branch for each of its images.
+
+        Raises InputError where there is too little to learn from.
+        """
+        teachers = tuple(other.cell for other in self.lessons if admissible(lesson.cell, other.cell, self.hold_out))
+        key = (teachers, tuple(lesson.signals))
+        if key not in self._gates:
+            self._gates[key] = trained_gate(lesson, self.lessons, self.hold_out)
+        gate = self._gates[key]
+        return gate, gate.weights(lesson.signals)
