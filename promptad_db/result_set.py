@@ -17,8 +17,8 @@ class ResultSet:
     """The answer of a query: raw values, None for NULL, rows as tuples in the order of ``columns``.
 
     ``kinds`` tells by column name how a value is meant to be printed: ``auroc`` (a fraction, printed in percent),
-    ``gap`` (a signed difference of fractions, printed in points), ``points`` (an unsigned one), ``ratio``,
-    ``share_of:COLUMN`` (a count, printed with the count in COLUMN that it is a part of). ``cut`` is true when the
+    ``percent`` (another one), ``gap`` (a signed difference of fractions, printed in points), ``points`` (an unsigned
+    one), ``ratio``, ``ms`` (milliseconds), ``share_of:COLUMN`` (a count, printed with the count in COLUMN that it is a part of). ``cut`` is true when the
     query had more rows than were asked for.
     """
 

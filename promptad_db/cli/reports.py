@@ -16,6 +16,7 @@ from promptad_db.cli.options import (
     output_options,
     show,
 )
+from promptad_db.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,18 +24,28 @@ if TYPE_CHECKING:
 
 @click.command()
 @filter_options
-@listed("--section", help="Only these sections: summary, datasets, worst, k-shot, categories, fusion, compare, paper.")
+@listed(
+    "--section",
+    help="Only these sections: summary, datasets, worst, k-shot, categories, fusion, compare, variants, repairs, gate, "
+    "gate-picks, cost, paper.  [default: those that have something to say]",
+)
 @listed("--branches", help="Compare these two branches instead of semantic,memory.")
-@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="How many cells in worst.")
 @click.option(
-    "--min-gap", type=click.FloatRange(0, 100), default=0.0, help="The smallest gap in worst, in points.  [default: 0]"
+    "--top", type=click.IntRange(min=1), default=10, show_default=True, help="How many cells in worst and repairs."
+)
+@click.option(
+    "--min-gap",
+    type=click.FloatRange(0, 100),
+    help="The smallest gap, in points: in worst, and of the weak cells that may be repaired.  [default: 0, and 5]",
 )
 @output_options
 @db_option
 def report(db: str | None, output_format: str, output: Path | None, **options: Any) -> None:
     """Which branch is weak, where, by how much, and would another fusion be better.
 
-    AUROCs are in percent and gaps in points (memory - semantic); json and csv hold raw values, 0..1.
+    AUROCs are in percent and gaps in points (memory - semantic); json and csv hold raw values, 0..1. Of a cell that
+    several variants ran baseline counts, else the latest run; the sections variants and repairs set all of them against
+    baseline.
     """
     from promptad_db.db import database_path
     from promptad_db.db.reports import report as make_report
@@ -45,7 +56,7 @@ def report(db: str | None, output_format: str, output: Path | None, **options: A
         filters_from(options, options["branches"]),
         sections=options["section"] or (),
         top=options["top"],
-        min_gap=options["min_gap"] / 100,
+        min_gap=None if options["min_gap"] is None else options["min_gap"] / 100,
     )
     note(made.notes)
     show(render(made.sections, output_format, **look(output)), output)
@@ -83,8 +94,8 @@ def audit(db: str | None, output_format: str, output: Path | None, **options: An
 
 
 @click.command()
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", required=False)
+@click.argument("b", required=False)
 @click.option(
     "--by",
     type=click.Choice(("auto", "run", "experiment", "method", "variant", "branch")),
@@ -92,19 +103,40 @@ def audit(db: str | None, output_format: str, output: Path | None, **options: An
     show_default=True,
     help="What A and B are.",
 )
+@listed("--variants", help="Instead of A and B: these variants, each against the first; one alone against baseline.")
 @click.option("--branch", help="Only this branch; by default every branch that both have.")
+@click.option(
+    "--min-gap",
+    type=click.FloatRange(0, 100),
+    default=5.0,
+    show_default=True,
+    help="With --variants: from how many points on a semantic branch is weak, and may be repaired.",
+)
 @filter_options
 @output_options
 @db_option
-def compare(a: str, b: str, db: str | None, output_format: str, output: Path | None, **options: Any) -> None:
+def compare(
+    a: str | None, b: str | None, db: str | None, output_format: str, output: Path | None, **options: Any
+) -> None:
     """Compare two runs, experiments, methods, variants or branches (fusions) over the cells that both have.
 
-    Wins are cells where B is higher, delta is B - A in points.
+    Wins are cells where B is higher, delta is B - A in points. With --variants wins and delta are those of each variant
+    against the first one; a cell is repaired when its semantic branch was weak there and the variant closes more than
+    half of the gap to the memory branch.
     """
     from promptad_db.db import database_path
     from promptad_db.db.compare import compare as make_comparison
+    from promptad_db.db.compare import compare_variants
     from promptad_db.report import render
 
-    made = make_comparison(database_path(db), a, b, filters_from(options), kind=options["by"], branch=options["branch"])
+    path, filters = database_path(db), filters_from(options)
+    if options["variants"] and a is None:
+        made = compare_variants(
+            path, options["variants"], filters, min_gap=options["min_gap"] / 100, branch=options["branch"]
+        )
+    elif a is not None and b is not None and not options["variants"]:
+        made = make_comparison(path, a, b, filters, kind=options["by"], branch=options["branch"])
+    else:
+        raise UsageError("compare takes two names, or --variants", "promptad-db compare A B")
     note(made.notes)
     show(render(made.sections, output_format, **look(output)), output)

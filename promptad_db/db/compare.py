@@ -10,10 +10,12 @@ from promptad_db.db.query import execute, fetch
 from promptad_db.db.reports import Report
 from promptad_db.db.selection import Filters, resolve_runs, section_rows, select, unselect
 from promptad_db.db.sql_files import load_sql
+from promptad_db.db.variants import BASELINE, WEAK, protocol_differences, sides, variant_sections
 from promptad_db.errors import NoRowsError, UsageError
-from promptad_db.result_set import ResultSet, Section
+from promptad_db.result_set import Section
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import sqlalchemy as sa
@@ -21,10 +23,6 @@ if TYPE_CHECKING:
 KINDS = ("run", "experiment", "method", "variant", "branch")
 _COLUMN = {"experiment": "experiment", "method": "method", "variant": "variant"}
 _FILTER = {"run": "run_ids", "experiment": "experiments", "method": "methods", "variant": "variants"}
-_COLUMN_KINDS = {
-    "mean_a": "auroc", "mean_b": "auroc", "a": "auroc", "b": "auroc", "delta": "gap",
-    "wins": "share_of:cells", "ties": "share_of:cells", "losses": "share_of:cells",
-}  # fmt: skip
 
 
 def compare(
@@ -49,7 +47,9 @@ def compare(
         if branch is not None and kind != "branch":
             for table in ("side_a", "side_b"):
                 _merge_branches(connection, table, branch, branch)
-        notes += _differences(connection, *runs)
+        different = protocol_differences(connection, *runs)
+        if different:
+            notes.append(f"the two differ in {different}; their numbers may not be comparable")
         connection.exec_driver_sql(f"CREATE TEMPORARY VIEW both_sides AS {load_sql('compare', 'both_sides').sql}")
         sides = f"a is {kind} {first}, b is {kind} {second}."
         sections = [_section(connection, name, filters, sides) for name in ("totals", "categories")]
@@ -65,11 +65,37 @@ def compare(
     return Report(sections, notes)
 
 
+def compare_variants(
+    database: Path, variants: Sequence[str], filters: Filters, *, min_gap: float = WEAK, branch: str | None = None
+) -> Report:
+    """The sections *variants* and *repairs* of the first variant against the others; of one alone, against baseline.
+
+    ``min_gap`` (a fraction) says from where on the reference's semantic branch is weak; ``branch`` keeps one branch.
+    Raises NoRowsError when a variant has no number, or no cell is shared.
+    """
+    named = tuple(dict.fromkeys(variants))
+    if len(named) == 1 and named[0] != BASELINE:
+        named = (BASELINE, *named)
+    if len(named) == 1:
+        raise UsageError(f"only {BASELINE} is named", "name those to compare with it: --variants baseline,memory_only")
+    with connect.reading(database) as connection:
+        filters, notes = select(connection, replace(filters, variants=named), each_variant=True)
+        found = sides(connection, named[0])
+        missing = [variant for variant in named if variant not in {found.reference, *found.others}]
+        if missing:
+            raise NoRowsError(f"no run of the variant {missing[0]} matches", "see what there is: promptad-db runs list")
+        sections = variant_sections(connection, filters, found.reference, min_gap=min_gap, branch=branch)
+    if not any(row["cells"] for row in sections[0].result.records()):
+        raise NoRowsError(
+            f"{', '.join(found.others)} and {found.reference} share no cell",
+            "they need the same experiment, method, task, data set, category, K and seed",
+        )
+    return Report(sections, notes + found.notes)
+
+
 def _section(connection: sa.Connection, name: str, filters: Filters, sides: str) -> Section:
     result = section_rows(connection, "compare", name, filters)
-    kinds = {column: kind for column, kind in _COLUMN_KINDS.items() if column in result.columns}
-    title = f"{sides} {load_sql('compare', name).title}"
-    return Section(name, title, ResultSet(result.columns, result.rows, kinds))
+    return Section(name, f"{sides} {load_sql('compare', name).title}", result)
 
 
 def _kind_of(connection: sa.Connection, first: str, second: str) -> str:
@@ -117,18 +143,3 @@ def _merge_branches(connection: sa.Connection, table: str, branch: str, label: s
 
 def _runs(connection: sa.Connection, table: str) -> list[str]:
     return [row[0] for row in fetch(connection, f"SELECT DISTINCT run_id FROM {table} ORDER BY run_id").rows]  # noqa: S608
-
-
-def _differences(connection: sa.Connection, runs_a: list[str], runs_b: list[str]) -> list[str]:
-    query = load_sql("lists", "protocols")
-    one, other = (fetch(connection, query.sql, run_ids=runs) for runs in (runs_a, runs_b))
-    differing = [
-        name
-        for index, name in enumerate(one.columns)
-        if {row[index] for row in one.rows} != {row[index] for row in other.rows}
-    ]
-    return (
-        [f"the two differ in {', '.join(differing).replace('_', ' ')}; their numbers may not be comparable"]
-        if differing
-        else []
-    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from promptad_db.db import connect
-from promptad_db.db.selection import Filters, section_rows, select
+from promptad_db.db import connect, variants
+from promptad_db.db.query import fetch
+from promptad_db.db.selection import BRANCHES, Filters, section_rows, select
 from promptad_db.db.sql_files import load_sql
 from promptad_db.errors import UsageError
 from promptad_db.result_set import Section
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-SECTIONS = ("summary", "datasets", "worst", "k-shot", "categories", "fusion", "compare", "paper")
+    import sqlalchemy as sa
+
+SECTIONS = (
+    "summary", "datasets", "worst", "k-shot", "categories", "fusion", "compare", "variants", "repairs", "gate",
+    "gate-picks", "cost", "paper",
+)  # fmt: skip
+_WHERE_FITTING = {"variants": "variants", "repairs": "variants", "gate": "gate", "gate-picks": "gate", "cost": "cost"}
+_OF_SEMANTIC_AND_MEMORY = ("gate", "gate-picks", "cost")
 
 
 @dataclass(frozen=True)
@@ -27,28 +35,47 @@ class Report:
 
 
 def report(
-    database: Path, filters: Filters, *, sections: Sequence[str] = (), top: int = 10, min_gap: float = 0.0
+    database: Path, filters: Filters, *, sections: Sequence[str] = (), top: int = 10, min_gap: float | None = None
 ) -> Report:
-    """The sections asked for, by default all that fit: ``compare`` needs both tasks, ``fusion`` true AUROCs.
+    """The sections asked for, by default all that have something to say: ``compare`` needs both tasks, ``fusion`` true
+    AUROCs, ``variants`` and ``repairs`` several variants, ``cost`` timings, ``gate`` and ``gate-picks`` a gate.
 
-    ``top`` and ``min_gap`` (a fraction) limit the section *worst*. Raises NoRowsError when nothing matches.
+    ``top`` limits *worst* and *repairs*; ``min_gap`` (a fraction) is the smallest gap in *worst*, by default 0, and of
+    what *repairs* takes for weak, by default 0.05. Raises NoRowsError when nothing matches.
     """
     unknown = [name for name in sections if name not in SECTIONS]
     if unknown:
         raise UsageError(f"no section is called {unknown[0]}", f"the sections are {', '.join(SECTIONS)}")
     with connect.reading(database) as connection:
-        understood, notes = select(connection, filters)
-        chosen = sections or _fitting(understood)
-        rows = {
-            name: section_rows(connection, "reports", name, understood, top=top, min_gap=min_gap) for name in chosen
-        }
-    return Report([Section(name, load_sql("reports", name).title, result) for name, result in rows.items()], notes)
+        each_variant = bool(sections) and set(sections) <= set(variants.SECTIONS)
+        filters, notes = select(connection, filters, each_variant=each_variant)
+        names = list(dict.fromkeys(sections)) or _fitting(connection, filters)
+        of_variants: dict[str, Section] = {}
+        if not set(names).isdisjoint(variants.SECTIONS):
+            weak = variants.WEAK if min_gap is None else min_gap
+            of_variants, more = variants.against_reference(connection, filters, min_gap=weak, top=top)
+            notes += more
+        made = [
+            of_variants.get(name) or _section(connection, name, filters, top=top, min_gap=min_gap or 0.0)
+            for name in names
+        ]
+    return Report(
+        [section for section in made if sections or section.name not in _WHERE_FITTING or section.result], notes
+    )
 
 
-def _fitting(filters: Filters) -> list[str]:
-    left_out = set()
+def _section(connection: sa.Connection, name: str, filters: Filters, *, top: int, min_gap: float) -> Section:
+    if name in _OF_SEMANTIC_AND_MEMORY:
+        filters = replace(filters, branches=BRANCHES)
+    result = section_rows(connection, "reports", name, filters, top=top, min_gap=min_gap)
+    return Section(name, load_sql("reports", name).title, result)
+
+
+def _fitting(connection: sa.Connection, filters: Filters) -> list[str]:
+    there = fetch(connection, load_sql("lists", "fitting").sql).records()[0]
+    left_out = {name for name, fact in _WHERE_FITTING.items() if not there[fact]}
     if filters.tasks and len(filters.tasks) == 1:
         left_out.add("compare")
     if filters.provenance == "approx":
-        left_out |= {"fusion", "paper"}
+        left_out |= {"fusion", "paper", *_WHERE_FITTING}
     return [name for name in SECTIONS if name not in left_out]

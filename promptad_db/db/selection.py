@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from promptad_db.db.column_kinds import COLUMN_KINDS
 from promptad_db.db.query import execute, fetch
 from promptad_db.db.sql_files import load_sql
 from promptad_db.errors import NoRowsError, UsageError
@@ -23,27 +24,6 @@ _BOTH_TRUTHS = """
 SELECT EXISTS (SELECT 1 FROM numbers WHERE provenance = 'exact')
     AND EXISTS (SELECT 1 FROM numbers WHERE provenance = 'reported')
 """
-
-COLUMN_KINDS = {
-    "semantic_weaker": "share_of:cells",
-    "memory_weaker": "share_of:cells",
-    "ties": "share_of:cells",
-    "cells_above_memory": "share_of:cells",
-    "semantic_mean": "auroc",
-    "memory_mean": "auroc",
-    "mean_gap": "gap",
-    "mean_abs_gap": "points",
-    "median_abs_gap": "points",
-    "semantic": "auroc",
-    "memory": "auroc",
-    "gap": "gap",
-    "abs_gap": "points",
-    "abs_gap_ratio": "ratio",
-    "mean": "auroc",
-    "std": "points",
-    "gain_over_better_branch": "gap",
-    "gain_over_memory": "gap",
-}
 
 
 @dataclass(frozen=True)
@@ -63,10 +43,11 @@ class Filters:
     provenance: str = "best"
 
 
-def select(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[str]]:
+def select(connection: sa.Connection, filters: Filters, *, each_variant: bool = False) -> tuple[Filters, list[str]]:
     """Fill the temporary tables with the selection; returns the filters as understood, and notes for the reader.
 
-    Raises NoRowsError when nothing matches.
+    Of a cell that several variants ran baseline counts, else the latest run, and a note says so; with ``each_variant``
+    it does not, for who looks at every variant by itself. Raises NoRowsError when nothing matches.
     """
     filters, notes = _with_experiment(connection, filters)
     for statement in load_sql("selection", "tables").sql.split(";"):
@@ -81,7 +62,8 @@ def select(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[s
         raise NoRowsError(f"no AUROC matches {_described(filters)}", "see what there is: promptad-db runs list")
     if filters.branches != BRANCHES:
         _check_branches(connection, filters)
-    return filters, notes + _cautions(connection, filters)
+    found = fetch(connection, load_sql("lists", "cautions").sql).records()[0]
+    return filters, notes + ([] if each_variant else _rivals(found)) + _cautions(found, filters)
 
 
 def _check_branches(connection: sa.Connection, filters: Filters) -> None:
@@ -93,8 +75,9 @@ def _check_branches(connection: sa.Connection, filters: Filters) -> None:
 
 def unselect(connection: sa.Connection) -> None:
     """Take the temporary tables away, to make room for another selection."""
-    connection.exec_driver_sql("DROP VIEW cells")
-    for table in ("chosen", "numbers", "pairs", "seed_means", "summaries"):
+    for view in ("cells", "variant_numbers", "gate_numbers"):
+        connection.exec_driver_sql(f"DROP VIEW {view}")
+    for table in ("chosen", "numbers", "pairs", "seed_means", "summaries", "weak_cells"):
         connection.exec_driver_sql(f"DROP TABLE {table}")
 
 
@@ -175,13 +158,25 @@ def _described(filters: Filters) -> str:
     return "; ".join([*given, f"provenance {filters.provenance}"])
 
 
-def _cautions(connection: sa.Connection, filters: Filters) -> list[str]:
-    found = fetch(connection, load_sql("lists", "cautions").sql).records()[0]
+def _rivals(found: dict[str, Any]) -> list[str]:
     notes = []
-    if found["doubled"]:
+    if found["doubled"] > found["of_several_variants"]:
         notes.append(
-            f"{found['doubled']} cells have several runs; the latest counts (choose with --run, --method or --variant)"
+            f"{found['doubled'] - found['of_several_variants']} cells have several runs; the latest counts "
+            "(choose with --run, --method or --variant)"
         )
+    if found["of_several_variants"]:
+        notes.append(
+            f"{found['of_several_variants']} cells have runs of several variants; baseline counts where it ran, else "
+            "the latest (choose with --variant)"
+        )
+    if found["variants"] > 1:
+        notes.append(f"the cells are of several variants: {found['cells_of_variants']} (choose with --variant)")
+    return notes
+
+
+def _cautions(found: dict[str, Any], filters: Filters) -> list[str]:
+    notes = []
     if found["ties_by_precision"]:
         notes.append(
             f"{found['ties_by_precision']} of the ties are differences below the precision of the reported numbers"

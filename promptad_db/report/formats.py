@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "md", "csv", "json", "latex", "html")
 
+_BRANCH_COLUMNS = {"fusion": "rule", "variants": "branch"}
 _PAGES = {"md": markdown, "latex": latex_tables, "html": html_page}
 
 
@@ -69,6 +70,6 @@ def _check(name: str) -> None:
 def _for_people(section: Section) -> Section:
     if section.name == "paper":
         return pivot_paper(section)
-    if section.name == "fusion":
-        return mark_upper_bounds(section, "rule")
+    if section.name in _BRANCH_COLUMNS:
+        return mark_upper_bounds(section, _BRANCH_COLUMNS[section.name])
     return section

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NO_ROWS = "(no rows)"
 _MISSING = "–"  # noqa: RUF001 - an en dash is meant
-_UNITS = {"auroc": " (%)", "gap": " (points)", "points": " (points)"}
+_UNITS = {"auroc": " (%)", "percent": " (%)", "gap": " (points)", "points": " (points)"}
 
 
 class Cell(NamedTuple):
@@ -87,11 +87,11 @@ def share(count: Any, whole: Any) -> str:
 
 
 def _number(value: float | Decimal, kind: str) -> str:
-    if kind in ("auroc", "points"):
+    if kind in ("auroc", "percent", "points"):
         return f"{100 * float(value) + 0.0:.2f}"  # + 0.0 takes the sign from a negative zero
     if kind == "gap":
         return f"{100 * float(value):+.2f}" if value else "0.00"
-    if kind == "ratio":
+    if kind in ("ratio", "ms"):
         return f"{float(value) + 0.0:.2f}"
     if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
         return str(int(value))

@@ -1,4 +1,5 @@
--- What a reader of the selection must know: doubled cells, ties by precision, how the runs behind the cells were made.
+-- What a reader of the selection must know: doubled cells, several variants, ties by precision, how the runs behind the
+-- cells were made.
 WITH counted AS (
     SELECT
         number,
@@ -8,9 +9,27 @@ WITH counted AS (
         COUNT(CASE WHEN age = 1 AND provenance = 'approx' THEN 1 END) AS approx
     FROM pairs
     GROUP BY number
+),
+of_several_variants AS (
+    SELECT chosen.cell, pairs.category
+    FROM pairs
+    JOIN chosen ON chosen.number = pairs.number
+    WHERE chosen.rivals > 1
+    GROUP BY chosen.cell, pairs.category
+    HAVING COUNT(DISTINCT chosen.variant) > 1
+),
+variants AS (
+    SELECT chosen.variant, SUM(counted.cells) AS cells
+    FROM counted
+    JOIN chosen ON chosen.number = counted.number
+    WHERE counted.cells > 0
+    GROUP BY chosen.variant
 )
 SELECT
     COALESCE(CAST(SUM(counted.doubled) AS BIGINT), 0) AS doubled,
+    (SELECT COUNT(*) FROM of_several_variants) AS of_several_variants,
+    (SELECT COUNT(*) FROM variants) AS variants,
+    (SELECT STRING_AGG(CONCAT(variant, ' ', cells), ', ' ORDER BY variant) FROM variants) AS cells_of_variants,
     COALESCE(CAST(SUM(counted.cells) AS BIGINT), 0) AS cells,
     COALESCE(CAST(SUM(counted.ties_by_precision) AS BIGINT), 0) AS ties_by_precision,
     COALESCE(CAST(SUM(counted.approx) AS BIGINT), 0) AS approx,

@@ -1,5 +1,5 @@
 -- Fill chosen: one row a run of the selection, numbered by time. A setting is what was run, and its twins repeat it; a
--- series is the settings that differ by their seed alone. A cell is what a report has one run for, and its rivals may be
+-- series is the settings that differ by their seed alone, a trial those that differ by their variant alone. A cell is what a report has one run for, and its rivals may be
 -- of other methods and variants; a place is the cells that differ by their seed alone.
 INSERT INTO chosen
 SELECT
@@ -7,6 +7,7 @@ SELECT
     DENSE_RANK() OVER (ORDER BY experiment, method, variant, dataset, k_shot, seed, task),
     COUNT(*) OVER (PARTITION BY experiment, method, variant, dataset, k_shot, seed, task),
     DENSE_RANK() OVER (ORDER BY experiment, method, variant, dataset, k_shot, task),
+    DENSE_RANK() OVER (ORDER BY experiment, method, dataset, k_shot, seed, task),
     DENSE_RANK() OVER (ORDER BY experiment, dataset, k_shot, seed, task),
     COUNT(*) OVER (PARTITION BY experiment, dataset, k_shot, seed, task),
     DENSE_RANK() OVER (ORDER BY experiment, dataset, k_shot, task),

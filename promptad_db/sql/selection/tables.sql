@@ -1,7 +1,10 @@
--- The temporary tables that a report reads from, slim, with one integer a run; views put the names of the runs back.
+-- The temporary tables that a report reads from, slim, with one integer a run, and views that put the names of the runs
+-- back: cells, then variant_numbers, one row a setting, category and branch by its latest run, and gate_numbers, one
+-- row a cell and gate, of the run that counts.
 CREATE TEMPORARY TABLE chosen (
-    number BIGINT, setting BIGINT, twins BIGINT, series BIGINT, cell BIGINT, rivals BIGINT, place BIGINT, run_id VARCHAR, experiment VARCHAR, method VARCHAR,
-    variant VARCHAR, dataset VARCHAR, k_shot INTEGER, seed BIGINT, task VARCHAR, created_at TIMESTAMP
+    number BIGINT, setting BIGINT, twins BIGINT, series BIGINT, trial BIGINT, cell BIGINT, rivals BIGINT, place BIGINT,
+    run_id VARCHAR, experiment VARCHAR, method VARCHAR, variant VARCHAR, dataset VARCHAR, k_shot INTEGER,
+    seed BIGINT, task VARCHAR, created_at TIMESTAMP
 );
 CREATE TEMPORARY TABLE numbers (
     number BIGINT, category VARCHAR, branch VARCHAR, auroc DOUBLE PRECISION, provenance VARCHAR,
@@ -29,4 +32,36 @@ SELECT
     chosen.task, pairs.semantic, pairs.memory, pairs.gap, pairs.abs_gap, pairs.weak_branch, pairs.provenance, pairs.age,
     chosen.run_id, chosen.number, chosen.place
 FROM pairs
-JOIN chosen ON chosen.number = pairs.number
+JOIN chosen ON chosen.number = pairs.number;
+CREATE TEMPORARY TABLE weak_cells (
+    variant VARCHAR, task VARCHAR, dataset VARCHAR, category VARCHAR, k_shot INTEGER, seed BIGINT,
+    reference_semantic DOUBLE PRECISION, reference_memory DOUBLE PRECISION, semantic DOUBLE PRECISION, repaired INTEGER
+);
+CREATE TEMPORARY VIEW variant_numbers AS
+SELECT *
+FROM (
+    SELECT
+        chosen.trial, chosen.series, chosen.variant, chosen.task, chosen.dataset, chosen.k_shot, chosen.seed,
+        numbers.category, numbers.branch, numbers.auroc, numbers.precision,
+        ROW_NUMBER() OVER (
+            PARTITION BY chosen.setting, numbers.category, numbers.branch ORDER BY chosen.number DESC
+        ) AS age
+    FROM numbers
+    JOIN chosen ON chosen.number = numbers.number
+) AS by_age
+WHERE age = 1 AND auroc IS NOT NULL;
+CREATE TEMPORARY VIEW gate_numbers AS
+SELECT *
+FROM (
+    SELECT
+        chosen.task, chosen.dataset, chosen.place, chosen.run_id, numbers.number, numbers.category,
+        numbers.branch AS gate, numbers.auroc,
+        ROW_NUMBER() OVER (
+            PARTITION BY chosen.cell, numbers.category, numbers.branch
+            ORDER BY CASE WHEN chosen.variant = 'baseline' THEN 0 ELSE 1 END, chosen.number DESC
+        ) AS age
+    FROM numbers
+    JOIN chosen ON chosen.number = numbers.number
+    WHERE numbers.branch = 'gate' OR STARTS_WITH(numbers.branch, 'gate_')
+) AS by_age
+WHERE age = 1

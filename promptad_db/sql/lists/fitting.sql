@@ -1,0 +1,6 @@
+-- Whether each section that not every selection feeds has something to say: variants where two ran the same, cost where
+-- a run was timed, gate where one was scored.
+SELECT
+    EXISTS (SELECT 1 FROM chosen WHERE rivals > 1 GROUP BY trial HAVING COUNT(DISTINCT variant) > 1) AS variants,
+    EXISTS (SELECT 1 FROM timings JOIN chosen ON chosen.run_id = timings.run_id WHERE timings.n_images > 0) AS cost,
+    EXISTS (SELECT 1 FROM numbers WHERE branch = 'gate' OR STARTS_WITH(branch, 'gate_')) AS gate

@@ -1,0 +1,72 @@
+-- What memory alone saves of the measured time at test, an image, and what it gives up against max fusion.
+
+-- Both branches cost encode + text + memory + fuse, memory alone the encoder without its semantic part + memory, semantic
+-- alone encode + text. Cells without these timings, or without an AUROC of semantic, memory or max, are left out.
+WITH stages AS (
+    SELECT
+        cells.number, cells.category,
+        MAX(timings.n_images) AS images,
+        SUM(CASE WHEN timings.stage = 'encode' THEN timings.seconds END) AS encode,
+        COALESCE(SUM(CASE WHEN timings.stage = 'encode_semantic' THEN timings.seconds END), 0) AS encode_semantic,
+        SUM(CASE WHEN timings.stage = 'text' THEN timings.seconds END) AS text_seconds,
+        SUM(CASE WHEN timings.stage = 'memory' THEN timings.seconds END) AS memory_seconds,
+        COALESCE(SUM(CASE WHEN timings.stage = 'fuse' THEN timings.seconds END), 0) AS fuse
+    FROM cells
+    JOIN timings ON timings.run_id = cells.run_id AND timings.category = cells.category
+    WHERE cells.age = 1 AND timings.n_images > 0
+    GROUP BY cells.number, cells.category
+),
+aurocs AS (
+    SELECT
+        numbers.number, numbers.category,
+        MAX(CASE WHEN numbers.branch = 'semantic' THEN numbers.auroc END) AS semantic,
+        MAX(CASE WHEN numbers.branch = 'memory' THEN numbers.auroc END) AS memory,
+        MAX(CASE WHEN numbers.branch = 'max' THEN numbers.auroc END) AS fused
+    FROM numbers
+    JOIN stages ON stages.number = numbers.number AND stages.category = numbers.category
+    GROUP BY numbers.number, numbers.category
+),
+timed AS (
+    SELECT
+        stages.number, stages.category, stages.images, aurocs.semantic, aurocs.memory, aurocs.fused,
+        stages.encode + stages.text_seconds + stages.memory_seconds + stages.fuse AS both_seconds,
+        stages.encode - stages.encode_semantic + stages.memory_seconds AS memory_alone,
+        stages.encode + stages.text_seconds AS semantic_alone
+    FROM stages
+    JOIN aurocs ON aurocs.number = stages.number AND aurocs.category = stages.category
+    WHERE stages.encode + stages.text_seconds + stages.memory_seconds IS NOT NULL
+        AND aurocs.semantic + aurocs.memory + aurocs.fused IS NOT NULL
+),
+seed_means AS (
+    SELECT
+        cells.task, cells.dataset, cells.place, cells.category,
+        COUNT(timed.number) AS cells,
+        COUNT(*) - COUNT(timed.number) AS left_out,
+        SUM(timed.images) AS images,
+        SUM(timed.both_seconds) AS both_seconds,
+        SUM(timed.memory_alone) AS memory_alone,
+        SUM(timed.semantic_alone) AS semantic_alone,
+        AVG(timed.fused) AS fused,
+        AVG(timed.memory) AS memory,
+        AVG(timed.semantic) AS semantic
+    FROM cells
+    LEFT JOIN timed ON timed.number = cells.number AND timed.category = cells.category
+    WHERE cells.age = 1
+    GROUP BY cells.task, cells.dataset, cells.place, cells.category
+)
+SELECT
+    task, dataset,
+    CAST(SUM(cells) AS BIGINT) AS cells,
+    CAST(SUM(left_out) AS BIGINT) AS left_out,
+    CAST(COALESCE(SUM(images), 0) AS BIGINT) AS images,
+    1000 * SUM(both_seconds) / SUM(images) AS both_ms,
+    1000 * SUM(memory_alone) / SUM(images) AS memory_alone_ms,
+    1000 * SUM(semantic_alone) / SUM(images) AS semantic_alone_ms,
+    1 - SUM(memory_alone) / NULLIF(SUM(both_seconds), 0) AS time_saved,
+    AVG(fused) AS max_mean,
+    AVG(memory) AS memory_mean,
+    AVG(semantic) AS semantic_mean,
+    AVG(fused) - AVG(memory) AS given_up
+FROM seed_means
+GROUP BY task, dataset
+ORDER BY task, dataset
