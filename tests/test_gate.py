@@ -1,0 +1,162 @@
+"""The learned gate: label-free signals in, a weight out, learned on other categories alone, to the last bit the same."""
+
+import json
+
+import numpy as np
+import pytest
+
+from promptad_db.errors import InputError, UsageError
+from promptad_db.fusion.gate import admissible, gate_of_document, hard, trained_gate
+from promptad_db.fusion.gate_lessons import Teaching
+from promptad_db.fusion.gate_signals import (
+    Cell,
+    Lesson,
+    advantage_of_semantic,
+    signals_of_cell,
+    signals_of_maps,
+    signals_of_scores,
+    truth_on_grid,
+)
+
+
+def cell(category, dataset="mvtec", task="cls", k_shot=1, run_id="r"):
+    return Cell(run_id, dataset, category, k_shot, 111, task)
+
+
+def lesson(category, seed=0, sign=1, **fields):
+    """Forty images, on which semantic is the better branch where the signal is high (or, with sign -1, low)."""
+    random = np.random.default_rng(seed)
+    signal = random.normal(size=40)
+    return Lesson(cell(category, **fields), {"one": signal, "two": random.normal(size=40)}, sign * np.tanh(3 * signal))
+
+
+def test_an_image_is_ranked_by_the_images_of_the_other_class_ties_one_half():
+    truth = np.array([True, True, False, False])
+    semantic, memory = np.array([0.9, 0.2, 0.1, 0.2]), np.array([0.1, 0.5, 0.5, 0.0])
+    assert advantage_of_semantic(semantic, memory, truth).tolist() == [1 - 0.5, 0.75 - 0.75, 1 - 0.25, 0.75 - 1]
+
+
+def test_pixels_are_ranked_within_their_category_and_averaged_by_class():
+    truth = np.array([[[True, False]], [[False, False]]])
+    semantic, memory = np.array([[[0.9, 0.1]], [[0.2, 0.3]]]), np.array([[[0.15, 0.1]], [[0.2, 0.1]]])
+    assert advantage_of_semantic(semantic, memory, truth) == pytest.approx([1 - (2 / 3 + 1) / 2, 1 - 0.5])
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_one_class_teaches_nothing(label):
+    assert advantage_of_semantic(np.arange(3.0), np.arange(3.0), np.full(3, label)) is None
+
+
+def test_a_place_of_the_grid_is_anomalous_when_one_of_its_pixels_is():
+    masks = np.zeros((1, 7, 5), dtype=bool)
+    masks[0, 6, 0] = masks[0, 0, 4] = True
+    assert truth_on_grid(masks, 3, 2).tolist() == [[[False, True], [False, False], [True, False]]]
+
+
+def test_the_shape_of_a_map_and_the_agreement_of_two_are_signals():
+    flat, peaked = np.full((1, 3, 3), 0.5), np.zeros((1, 3, 3))
+    peaked[0, 1, 1] = 1
+    signals = signals_of_maps({"semantic": flat, "memory": peaked})
+    assert (signals["semantic_entropy"], signals["memory_entropy"]) == (pytest.approx(1), pytest.approx(0))
+    assert signals["semantic_peak"] == 0
+    assert signals["memory_peak"] == pytest.approx((1 - 1 / 9) / peaked.std())
+    assert signals["agreement_pearson"] == signals["agreement_spearman"] == 0
+    same = signals_of_maps({"semantic": peaked, "memory": 2 * peaked})
+    assert same["agreement_pearson"] == same["agreement_spearman"] == pytest.approx(1)
+
+
+def test_margins_are_above_the_mean_of_the_shots_own_scores():
+    scores = {"semantic": np.array([0.5, 0.7]), "memory": np.array([0.1, 0.2])}
+    shots = {"semantic": np.float32([0.2, 0.4]), "memory": np.full((2, 3, 3), 0.125, np.float32)}
+    signals = signals_of_scores(scores, shots)
+    assert signals["semantic_margin"] == pytest.approx([0.2, 0.4])
+    assert signals["memory_margin"] == pytest.approx([-0.025, 0.075])
+    assert set(signals_of_scores(scores, {})) == {"semantic_score", "memory_score"}
+
+
+def test_k_and_the_kind_of_a_category_are_signals():
+    assert signals_of_cell(2, 1, "texture")["texture"].tolist() == [1, 1]
+    assert signals_of_cell(1, 3, None) == {"log_k": [2], "texture": [0.5]}
+
+
+def test_a_gate_follows_the_signal_that_tells_the_better_branch():
+    lessons = [lesson(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
+    gate = trained_gate(lessons[2], lessons, "category")
+    weights = gate.weights(lessons[2].signals)
+    assert ((weights > 0) & (weights < 1)).all()
+    assert np.mean((weights > 0.5) == (lessons[2].advantage > 0)) > 0.9
+    assert set(hard(weights)) == {0.0, 1.0}
+    assert {other.category for other in gate.cells} == {"tile", "wood"}
+    assert gate.note() == "supervised by the labels of 80 images of 2 other categories, none of this category"
+
+
+def test_nothing_of_the_category_itself_enters_at_no_k_and_no_seed():
+    lessons = [lesson(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
+    before = trained_gate(lessons[2], lessons, "category")
+    turned = [lesson("grid", 2, sign=-1), lesson("grid", 9, sign=-1, k_shot=4), lesson("grid", 8, dataset="mine")]
+    assert trained_gate(lessons[2], lessons[:2] + turned, "category") == before
+
+
+def test_the_order_of_the_lessons_changes_nothing():
+    lessons = [lesson(name, seed) for seed, name in enumerate(("tile", "wood", "grid", "carpet"))]
+    assert trained_gate(lessons[0], lessons, "category") == trained_gate(lessons[0], lessons[::-1], "category")
+
+
+def test_a_held_out_data_set_teaches_nothing_of_itself():
+    assert not admissible(cell("tile"), cell("wood"), "dataset")
+    assert admissible(cell("tile"), cell("pcb1", dataset="visa"), "dataset")
+    assert not admissible(cell("tile"), cell("wood", task="seg"), "category")
+    with pytest.raises(UsageError, match="hold_out"):
+        admissible(cell("tile"), cell("wood"), "image")
+
+
+@pytest.mark.parametrize(
+    ("others", "hold_out", "reason"),
+    [
+        ([], "category", "hold 0"),
+        ([lesson("wood")], "category", "hold 1"),
+        ([lesson("wood"), Lesson(cell("grid"), {"one": np.zeros(2)}, None)], "category", "hold 1"),
+        ([lesson("wood"), lesson("grid")], "dataset", "other data sets"),
+        ([Lesson(cell(name), {"one": np.arange(2.0)}, np.ones(2)) for name in ("wood", "grid")], "category", "everywhere"),
+        ([Lesson(cell(name), {"one": np.arange(2.0)}, np.zeros(2)) for name in ("wood", "grid")], "category", "nowhere"),
+    ],
+)  # fmt: skip
+def test_too_little_to_learn_from_is_said(others, hold_out, reason):
+    with pytest.raises(InputError, match=reason):
+        trained_gate(lesson("tile"), others, hold_out)
+
+
+def test_a_signal_that_one_teacher_lacks_is_left_out_and_a_constant_one_does_no_harm():
+    first, second, third = (lesson(name, seed) for seed, name in enumerate(("tile", "wood", "grid")))
+    first.signals.pop("two")
+    for one in (first, second, third):
+        one.signals["constant"] = np.full(40, 0.3)
+    gate = trained_gate(third, [first, second], "category")
+    assert gate.signals == ("one", "constant")
+    assert np.isfinite(gate.weights(third.signals)).all()
+
+
+def test_the_weight_of_an_image_does_not_depend_on_the_images_beside_it():
+    lessons = [lesson(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
+    gate = trained_gate(lessons[2], lessons, "category")
+    one = {name: values[:1] for name, values in lessons[2].signals.items()}
+    assert gate.weights(one)[0] == gate.weights(lessons[2].signals)[0]
+
+
+def test_a_gate_survives_json_to_the_last_bit():
+    lessons = [lesson(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
+    gate, weights = Teaching(lessons, "category").apply(lessons[0])
+    again = gate_of_document(json.loads(json.dumps(gate.document())))
+    assert again == gate
+    assert np.array_equal(again.weights(lessons[0].signals), weights)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"format": 2}, {"scales": [0.0, 1.0]}, {"means": [1.0]}, {"intercept": "x"}, {"cells": [{}]}, {"more": 1}],
+)
+def test_a_gate_that_cannot_be_trusted_is_refused(change):
+    lessons = [lesson(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
+    document = trained_gate(lessons[0], lessons, "category").document()
+    with pytest.raises(InputError, match="not a gate"):
+        gate_of_document({**document, **change})
