@@ -1,6 +1,8 @@
 """Prompts that describe what the shots look like: near, unlike each other, and short enough."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +10,8 @@ from test_model_clip import pictures
 from test_spatial_prompts import TASKS, fitted, setup_of, shots_of
 from torch.nn import functional
 
+from promptad_db import run_folder
+from promptad_db.datasets.synthetic import write_dataset
 from promptad_db.model.promptad import CONTEXTS
 from promptad_db.model.prompts import fits
 from promptad_db.model.variants import Baseline
@@ -100,3 +104,19 @@ def test_a_word_of_the_users_own_can_be_chosen(encoder, tmp_path):
     assert branch.describe()["attributes"][0]["pattern"] == "zigzag"
     with pytest.raises(KeyError):
         setup_of(encoder, "cls").words.attributes["pattern"]
+
+
+def test_the_chosen_words_are_stored_and_shown(cli, small_clip, tmp_path):
+    write_dataset(tmp_path / "data", categories=("nut",), train=1, test_good=1, test_per_defect=1)
+    answer = cli(
+        "run", "--dataset", "synthetic", "--data-root", tmp_path / "data", "--model", small_clip, "--pretrained", "random",
+        "--epochs", "1", "--resolution", "60", "--task", "seg", "--variant", "vision_guided",
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    folder = Path(answer.out.strip())
+    learned = run_folder.read_run(folder).config["learned"]["nut"]
+    assert len(learned["descriptions"]) == 4
+    shown = cli("runs", "show", folder.name)
+    assert all(text in shown.out.replace("\n", " ") for text in learned["descriptions"][:1])
+    told = json.loads(cli("runs", "show", folder.name, "--format", "json").out)["learned"]
+    assert {row["field"]: row["value"] for row in told} == learned
