@@ -53,11 +53,11 @@ def select(connection: sa.Connection, filters: Filters, *, each_variant: bool = 
     for statement in load_sql("selection", "tables").sql.split(";"):
         connection.exec_driver_sql(statement)
     for step in ("chosen", "numbers"):
-        _fill(connection, step, filters)
+        fill(connection, step, filters)
     if connection.execute(sa.text(_BOTH_TRUTHS)).scalar():
-        _fill(connection, "superseded", filters)
+        fill(connection, "superseded", filters)
     for step in ("pairs", "ages", "seed_means", "summaries"):
-        _fill(connection, step, filters)
+        fill(connection, step, filters)
     if not connection.execute(sa.text("SELECT COUNT(*) FROM numbers")).scalar():
         raise NoRowsError(f"no AUROC matches {_described(filters)}", "see what there is: promptad-db runs list")
     if filters.branches != BRANCHES:
@@ -75,15 +75,16 @@ def _check_branches(connection: sa.Connection, filters: Filters) -> None:
 
 def unselect(connection: sa.Connection) -> None:
     """Take the temporary tables away, to make room for another selection."""
-    for view in ("cells", "variant_numbers", "gate_numbers"):
+    for view in ("cells", "gate_numbers"):
         connection.exec_driver_sql(f"DROP VIEW {view}")
-    for table in ("chosen", "numbers", "pairs", "seed_means", "summaries", "weak_cells"):
+    for table in ("chosen", "numbers", "pairs", "seed_means", "summaries", "variant_numbers", "weak_cells"):
         connection.exec_driver_sql(f"DROP TABLE {table}")
 
 
-def _fill(connection: sa.Connection, step: str, filters: Filters) -> None:
+def fill(connection: sa.Connection, step: str, filters: Filters, **parameters: Any) -> None:
+    """Fill one of the temporary tables, by its .sql file."""
     query = load_sql("selection", step)
-    parameters = _parameters(filters)
+    parameters = {**_parameters(filters), **parameters}
     execute(connection, query.sql, **{name: parameters[name] for name in query.parameters})
 
 

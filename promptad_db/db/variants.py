@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from promptad_db.db.query import execute, fetch
-from promptad_db.db.selection import section_rows
+from promptad_db.db.query import fetch
+from promptad_db.db.selection import fill, section_rows
 from promptad_db.db.sql_files import load_sql
 from promptad_db.result_set import Section
 
@@ -72,13 +72,14 @@ def variant_sections(
     ``min_gap`` (a fraction) says from where on the reference's semantic branch is weak; ``top`` limits the repairs.
     """
     first, second = filters.branches
-    fill = load_sql("selection", "weak_cells")
-    execute(connection, fill.sql, reference=reference, branch_a=first, branch_b=second, min_gap=min_gap)
     given: dict[str, Any] = {
         "reference": reference,
         "shown": [branch] if branch else [first, second, *FUSIONS],
+        "min_gap": min_gap,
         "top": top,
     }
+    for step in ("variant_numbers", "weak_cells"):
+        fill(connection, step, filters, **given)
     return [_section(connection, name, filters, given) for name in SECTIONS]
 
 

@@ -17,7 +17,7 @@ WITH picks AS (
         ON semantic.number = gates.number AND semantic.category = gates.category AND semantic.branch = 'semantic'
     LEFT JOIN numbers AS memory
         ON memory.number = gates.number AND memory.category = gates.category AND memory.branch = 'memory'
-    WHERE gates.age = 1 AND metrics.value IS NOT NULL
+    WHERE metrics.value IS NOT NULL
 ),
 seed_means AS (
     SELECT

@@ -12,7 +12,6 @@ WITH beside AS (
         MAX(CASE WHEN numbers.branch = 'oracle' THEN numbers.auroc END) AS oracle_auroc
     FROM gate_numbers AS gates
     JOIN numbers ON numbers.number = gates.number AND numbers.category = gates.category
-    WHERE gates.age = 1
     GROUP BY gates.task, gates.gate, gates.place, gates.number, gates.category, gates.auroc
 ),
 seed_means AS (
@@ -64,12 +63,12 @@ SELECT
     best.gate_mean,
     best.oracle_mean AS oracle_upper_bound,
     CASE
-        WHEN best.oracle_mean > best.best_fixed_mean
+        WHEN best.oracle_mean - best.best_fixed_mean > 1e-12
             THEN (best.gate_mean - best.best_fixed_mean) / (best.oracle_mean - best.best_fixed_mean)
     END AS way_covered,
     best.gate_mean - best.max_mean AS gain_over_max,
     best.cells_above_max,
-    best.gate_mean > best.max_mean AS beats_max
+    best.gate_mean - best.max_mean > 1e-12 AS beats_max
 FROM there
 LEFT JOIN best ON best.task = there.task AND best.gate = there.gate
 ORDER BY there.task, there.gate

@@ -1,13 +1,21 @@
 -- The cells that a variant repairs: its semantic branch leaves less than half of a weak one's gap to memory.
 
 -- See selection/weak_cells.sql. Both gaps are to the reference's memory branch; the largest gain stands first.
+WITH settings AS (
+    SELECT DISTINCT trial, series, variant, dataset, k_shot, seed, task FROM chosen
+)
 SELECT
-    variant, dataset, category, k_shot, seed, task, reference_semantic, reference_memory,
-    reference_memory - reference_semantic AS reference_gap,
-    semantic,
-    reference_memory - semantic AS gap_left,
-    (semantic - reference_semantic) / (reference_memory - reference_semantic) AS share_closed
+    settings.variant, settings.dataset, weak_cells.category, settings.k_shot, settings.seed, settings.task,
+    weak_cells.reference_semantic, weak_cells.reference_memory,
+    weak_cells.reference_memory - weak_cells.reference_semantic AS reference_gap,
+    weak_cells.semantic,
+    weak_cells.reference_memory - weak_cells.semantic AS gap_left,
+    (weak_cells.semantic - weak_cells.reference_semantic)
+        / (weak_cells.reference_memory - weak_cells.reference_semantic) AS share_closed
 FROM weak_cells
-WHERE repaired = 1
-ORDER BY semantic - reference_semantic DESC, variant, task, dataset, category, k_shot, seed
+JOIN settings ON settings.trial = weak_cells.trial AND settings.series = weak_cells.series
+WHERE weak_cells.repaired = 1
+ORDER BY
+    weak_cells.semantic - weak_cells.reference_semantic DESC,
+    settings.variant, settings.task, settings.dataset, weak_cells.category, settings.k_shot, settings.seed
 LIMIT :top

@@ -4,62 +4,72 @@
 -- are those of selection/weak_cells.sql, for the semantic branch alone.
 WITH compared AS (
     SELECT
-        own.task, own.dataset, own.variant, own.branch, own.series, own.category, own.auroc,
+        own.series, own.category, own.branch, own.auroc,
         reference.auroc AS reference_auroc,
-        CASE
-            WHEN own.auroc - reference.auroc > GREATEST(own.precision, reference.precision) * 0.999999 THEN 'win'
-            WHEN reference.auroc - own.auroc > GREATEST(own.precision, reference.precision) * 0.999999 THEN 'loss'
-            ELSE 'tie'
-        END AS outcome
+        own.auroc - reference.auroc AS delta,
+        GREATEST(own.precision, reference.precision) * 0.999999 AS tie_within
     FROM variant_numbers AS own
     JOIN variant_numbers AS reference
         ON reference.trial = own.trial AND reference.category = own.category AND reference.branch = own.branch
-    WHERE own.variant <> :reference
-        AND reference.variant = :reference
-        AND own.branch = ANY(CAST(:shown AS VARCHAR[]))
+    WHERE NOT own.of_reference AND reference.of_reference
 ),
 seed_means AS (
     SELECT
-        task, dataset, variant, branch, series, category,
+        series, branch, category,
         COUNT(*) AS cells,
-        COUNT(CASE WHEN outcome = 'win' THEN 1 END) AS wins,
-        COUNT(CASE WHEN outcome = 'tie' THEN 1 END) AS ties,
-        COUNT(CASE WHEN outcome = 'loss' THEN 1 END) AS losses,
+        COUNT(CASE WHEN delta > tie_within THEN 1 END) AS wins,
+        COUNT(CASE WHEN -delta > tie_within THEN 1 END) AS losses,
         AVG(auroc) AS auroc,
         AVG(reference_auroc) AS reference_auroc,
-        AVG(auroc - reference_auroc) AS delta
+        AVG(delta) AS delta
     FROM compared
-    GROUP BY task, dataset, variant, branch, series, category
+    GROUP BY series, branch, category
+),
+named AS (
+    SELECT DISTINCT series, task, dataset, variant FROM chosen
 ),
 means AS (
     SELECT
-        task, dataset, variant, branch,
-        CAST(SUM(cells) AS BIGINT) AS cells,
-        AVG(auroc) AS mean,
-        AVG(reference_auroc) AS reference_mean,
-        AVG(delta) AS delta,
-        CAST(SUM(wins) AS BIGINT) AS wins,
-        CAST(SUM(ties) AS BIGINT) AS ties,
-        CAST(SUM(losses) AS BIGINT) AS losses
+        named.task, named.dataset, named.variant, seed_means.branch,
+        CAST(SUM(seed_means.cells) AS BIGINT) AS cells,
+        AVG(seed_means.auroc) AS mean,
+        AVG(seed_means.reference_auroc) AS reference_mean,
+        AVG(seed_means.delta) AS delta,
+        CAST(SUM(seed_means.wins) AS BIGINT) AS wins,
+        CAST(SUM(seed_means.losses) AS BIGINT) AS losses
     FROM seed_means
-    GROUP BY task, dataset, variant, branch
+    JOIN named ON named.series = seed_means.series
+    GROUP BY named.task, named.dataset, named.variant, seed_means.branch
+),
+by_series AS (
+    SELECT series, of_reference, branch, COUNT(*) AS cells
+    FROM variant_numbers
+    GROUP BY series, of_reference, branch
 ),
 there AS (
-    SELECT task, dataset, variant, branch, COUNT(*) AS cells
-    FROM variant_numbers
-    WHERE branch = ANY(CAST(:shown AS VARCHAR[]))
-    GROUP BY task, dataset, variant, branch
+    SELECT
+        named.task, named.dataset, named.variant, by_series.of_reference, by_series.branch,
+        CAST(SUM(by_series.cells) AS BIGINT) AS cells
+    FROM by_series
+    JOIN named ON named.series = by_series.series
+    GROUP BY named.task, named.dataset, named.variant, by_series.of_reference, by_series.branch
 ),
 weak AS (
-    SELECT task, dataset, variant, COUNT(*) AS cells, CAST(SUM(repaired) AS BIGINT) AS repaired
+    SELECT
+        named.task, named.dataset, named.variant,
+        COUNT(*) AS cells,
+        CAST(SUM(weak_cells.repaired) AS BIGINT) AS repaired
     FROM weak_cells
-    GROUP BY task, dataset, variant
+    JOIN named ON named.series = weak_cells.series
+    GROUP BY named.task, named.dataset, named.variant
 )
 SELECT
     own.task, own.dataset, own.variant, own.branch,
     COALESCE(means.cells, 0) AS cells,
     own.cells + COALESCE(reference.cells, 0) - 2 * COALESCE(means.cells, 0) AS left_out,
-    means.mean, means.reference_mean, means.delta, means.wins, means.ties, means.losses,
+    means.mean, means.reference_mean, means.delta, means.wins,
+    means.cells - means.wins - means.losses AS ties,
+    means.losses,
     CASE WHEN own.branch = :branch_a THEN COALESCE(weak.cells, 0) END AS weak_cells,
     CASE WHEN own.branch = :branch_a THEN COALESCE(weak.repaired, 0) END AS repaired
 FROM there AS own
@@ -67,14 +77,15 @@ LEFT JOIN there AS reference
     ON reference.task = own.task
     AND reference.dataset = own.dataset
     AND reference.branch = own.branch
-    AND reference.variant = :reference
+    AND reference.of_reference
 LEFT JOIN means
     ON means.task = own.task
     AND means.dataset = own.dataset
     AND means.variant = own.variant
     AND means.branch = own.branch
 LEFT JOIN weak ON weak.task = own.task AND weak.dataset = own.dataset AND weak.variant = own.variant
-WHERE own.variant <> :reference
+WHERE NOT own.of_reference
+    AND own.branch = ANY(CAST(:shown AS VARCHAR[]))
 ORDER BY
     own.task, own.dataset, own.variant,
     CASE own.branch WHEN :branch_a THEN 0 WHEN :branch_b THEN 1 ELSE 2 END, own.branch

@@ -1,6 +1,5 @@
--- The temporary tables that a report reads from, slim, with one integer a run, and views that put the names of the runs
--- back: cells, then variant_numbers, one row a setting, category and branch by its latest run, and gate_numbers, one
--- row a cell and gate, of the run that counts.
+-- The temporary tables that a report reads from, slim, with one integer a run; views put the names of the runs back.
+-- gate_numbers has one row a cell and gate, of the run that counts.
 CREATE TEMPORARY TABLE chosen (
     number BIGINT, setting BIGINT, twins BIGINT, series BIGINT, trial BIGINT, cell BIGINT, rivals BIGINT, place BIGINT,
     run_id VARCHAR, experiment VARCHAR, method VARCHAR, variant VARCHAR, dataset VARCHAR, k_shot INTEGER,
@@ -33,23 +32,14 @@ SELECT
     chosen.run_id, chosen.number, chosen.place
 FROM pairs
 JOIN chosen ON chosen.number = pairs.number;
-CREATE TEMPORARY TABLE weak_cells (
-    variant VARCHAR, task VARCHAR, dataset VARCHAR, category VARCHAR, k_shot INTEGER, seed BIGINT,
-    reference_semantic DOUBLE PRECISION, reference_memory DOUBLE PRECISION, semantic DOUBLE PRECISION, repaired INTEGER
+CREATE TEMPORARY TABLE variant_numbers (
+    trial BIGINT, series BIGINT, of_reference BOOLEAN, category VARCHAR, branch VARCHAR, auroc DOUBLE PRECISION,
+    precision DOUBLE PRECISION
 );
-CREATE TEMPORARY VIEW variant_numbers AS
-SELECT *
-FROM (
-    SELECT
-        chosen.trial, chosen.series, chosen.variant, chosen.task, chosen.dataset, chosen.k_shot, chosen.seed,
-        numbers.category, numbers.branch, numbers.auroc, numbers.precision,
-        ROW_NUMBER() OVER (
-            PARTITION BY chosen.setting, numbers.category, numbers.branch ORDER BY chosen.number DESC
-        ) AS age
-    FROM numbers
-    JOIN chosen ON chosen.number = numbers.number
-) AS by_age
-WHERE age = 1 AND auroc IS NOT NULL;
+CREATE TEMPORARY TABLE weak_cells (
+    trial BIGINT, series BIGINT, category VARCHAR, reference_semantic DOUBLE PRECISION,
+    reference_memory DOUBLE PRECISION, semantic DOUBLE PRECISION, repaired INTEGER
+);
 CREATE TEMPORARY VIEW gate_numbers AS
 SELECT *
 FROM (

@@ -3,20 +3,18 @@
 -- reference's memory branch, or above it: a memory branch that became worse repairs nothing.
 INSERT INTO weak_cells
 SELECT
-    own.variant, weak.task, weak.dataset, weak.category, weak.k_shot, weak.seed, weak.semantic, weak.memory, own.auroc,
+    own.trial, own.series, own.category, weak.semantic, weak.memory, own.auroc,
     CASE WHEN weak.memory - own.auroc < (weak.memory - weak.semantic) / 2 THEN 1 ELSE 0 END
 FROM (
-    SELECT
-        semantic.trial, semantic.task, semantic.dataset, semantic.category, semantic.k_shot, semantic.seed,
-        semantic.auroc AS semantic, memory.auroc AS memory
+    SELECT semantic.trial, semantic.category, semantic.auroc AS semantic, memory.auroc AS memory
     FROM variant_numbers AS semantic
     JOIN variant_numbers AS memory ON memory.trial = semantic.trial AND memory.category = semantic.category
-    WHERE semantic.variant = :reference
-        AND memory.variant = :reference
+    WHERE semantic.of_reference
+        AND memory.of_reference
         AND semantic.branch = :branch_a
         AND memory.branch = :branch_b
         AND memory.auroc - semantic.auroc >= :min_gap
         AND memory.auroc - semantic.auroc > GREATEST(semantic.precision, memory.precision) * 0.999999
 ) AS weak
 JOIN variant_numbers AS own ON own.trial = weak.trial AND own.category = weak.category
-WHERE own.branch = :branch_a AND own.variant <> :reference
+WHERE NOT own.of_reference AND own.branch = :branch_a
