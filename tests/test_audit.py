@@ -88,3 +88,18 @@ def test_csv_holds_every_audited_cell(cli, gate_place):
     answer = cli("audit", "--format", "csv", "--db", gate_place / "promptad.duckdb")
     cells = answer.out.split("# cells\n")[1].strip().splitlines()
     assert len(cells) == 82
+
+
+def test_the_estimates_are_those_of_the_variant_whose_cells_count(cli, make_run):
+    from promptad_db import run_folder
+    from promptad_db.records import CategoryResult, Metric
+
+    for variant, estimate, month in (("baseline", 0.5, 1), ("v", 0.7, 2)):
+        folder = make_run({}, variant=variant, created_at=f"2026-0{month}-01T00:00:00+00:00")
+        metrics = [Metric("pixel", branch, "auroc", 0.9, "reported") for branch in ("semantic", "memory")]
+        metrics += [Metric("pixel", branch, "auroc", estimate, "approx") for branch in ("semantic", "memory")]
+        run_folder.write_category(folder, CategoryResult("tile", metrics=metrics))
+    cli("ingest", "runs")
+    for options, estimate in (((), 0.5), (("--variant", "v"), 0.7)):
+        found = json.loads(cli("audit", *options, "--format", "json").out)
+        assert [cell["semantic_estimate"] for cell in found["cells_detail"]] == [estimate]

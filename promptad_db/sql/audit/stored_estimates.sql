@@ -1,4 +1,4 @@
--- Fill estimates from the stored approx numbers, the latest of each cell of the selection.
+-- Fill estimates from the stored approx numbers of the selection: of each cell baseline's, else the latest.
 INSERT INTO estimates
 SELECT
     experiment, dataset, category, k_shot, seed, task,
@@ -11,9 +11,9 @@ FROM (
         ROW_NUMBER() OVER (
             PARTITION BY
                 runs.experiment, runs.dataset, metrics.category, runs.k_shot, runs.seed, runs.task, metrics.branch
-            ORDER BY runs.created_at DESC, runs.run_id DESC
+            ORDER BY CASE WHEN runs.variant = 'baseline' THEN 0 ELSE 1 END, runs.created_at DESC, runs.run_id DESC
         ) AS age
-    FROM runs
+    FROM chosen AS runs
     JOIN metrics ON metrics.run_id = runs.run_id
     WHERE metrics.provenance = 'approx'
         AND metrics.metric = 'auroc'
