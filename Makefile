@@ -40,6 +40,7 @@ bench: install  ## the benchmarks in small size, against their peers
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/tracker.py
 	$(BIN)/python benchmarks/runner.py
+	$(BIN)/python benchmarks/fuse.py
 
 wheel: install  ## dist/*.whl
 	$(BIN)/python -m build --wheel
