@@ -61,9 +61,9 @@ class PixelTruth:
         return rank(maps, self.masks)
 
     def _aupro(self, ranking: Ranking, maps: NDArray[Any], limit: float) -> float:
-        # The threshold at which each anomalous pixel is detected; the weights of one threshold are one ramp.
-        threshold = np.searchsorted(ranking.scores, as_floats(maps.ravel().take(self._anomalous)))
-        gain = np.bincount(threshold, weights=self._weights)
+        # The anomalous pixels of one score are detected at one threshold; their weights together are one ramp.
+        ascending = np.argsort(as_floats(maps.ravel().take(self._anomalous)))
+        gain = np.add.reduceat(self._weights.take(ascending), np.cumsum(ranking.hits) - ranking.hits)
         fpr_before = (ranking.n_neg - ranking.up_to) / ranking.n_neg
         fpr_after = (ranking.n_neg - ranking.below) / ranking.n_neg
         # Rounding may lift the sum of a perfect detector just over 1.
