@@ -40,7 +40,7 @@ bench: install  ## the benchmarks in small size, against their peers
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/tracker.py
 	$(BIN)/python benchmarks/runner.py
-	$(BIN)/python benchmarks/fuse.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fuse.py --cells 12 --sample 2
 
 wheel: install  ## dist/*.whl
 	$(BIN)/python -m build --wheel

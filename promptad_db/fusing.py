@@ -122,7 +122,8 @@ def fuse_folders(
     A gate learns from all categories of the folders that may teach it, whichever are fused. Raises NoRowsError when
     nothing there has scores; DatabaseError when the database cannot be written, and the folders are complete then.
     """
-    outcome = FuseOutcome(folders=list(folders))
+    folders = list({folder.resolve(): None for folder in folders})
+    outcome = FuseOutcome(folders=folders)
     work = Fusion(chosen, options, outcome)
     work.learn(progress)
     for done, folder in enumerate(folders, start=1):

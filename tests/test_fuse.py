@@ -293,6 +293,13 @@ def test_a_folder_that_moved_is_found_where_run_folders_are(cli, tmp_path):
     assert open_db().query("SELECT folder FROM runs").rows == [(str(tmp_path / "there" / folder.name),)]
 
 
+def test_a_folder_given_twice_is_fused_once(cli):
+    folder = measured_run("tile")
+    answer = cli("fuse", folder, Path("runs", "..", "runs", folder.name), "--rule", "mean")
+    assert answer.code == 0
+    assert "1 branches fused in 1 categories of 1 runs" in answer.err
+
+
 def test_an_empty_selection_is_exit_code_five(cli, make_run):
     assert cli("fuse", "--rule", "mean").code == 3
     folder = measured_run("tile")

@@ -87,6 +87,7 @@ def test_a_function_needs_a_name_that_is_free(name):
         (lambda semantic, _memory: semantic[:1], r"shape \(1,\)"),
         (lambda semantic, _memory: semantic / 0, "NaN or infinite"),
         (lambda semantic, _memory: semantic.astype(str), "must make numbers"),
+        (lambda semantic, _memory: semantic[9], "the rule fails: IndexError"),
     ],
 )
 def test_a_function_that_answers_nonsense_is_named(function, reason):

@@ -46,7 +46,8 @@ def fuse(ctx: click.Context, /, paths: tuple[Path, ...], **options: Any) -> None
     on. The same fusion twice changes nothing.
 
     oracle is an upper bound: it uses the labels. by-type uses the defect type. gate and gate-hard are trained on the
-    labels of other categories of the chosen runs, never on those of the category that they are for.
+    labels of other categories of the chosen runs, never on those of the category that they are for; they weigh scores
+    of both branches against each other, so --calibrate where the branches are on different scales.
 
     What cannot be fused is named with the reason, everything else is fused, and the exit code is 4.
     """

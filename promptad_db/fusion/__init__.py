@@ -19,7 +19,7 @@ def fuse_scores(rule: str | Rule, semantic: ArrayLike, memory: ArrayLike) -> NDA
     types is computed in and returned, float16 too; integers become float64.
 
     Raises UsageError for an unknown rule; InputError for shapes that differ, scores that are not finite numbers, scores
-    that the rule is not defined for, and a function whose answer has another shape or is not finite.
+    that the rule is not defined for, and a function that fails, or whose answer has another shape or is not finite.
     """
     if isinstance(rule, str) and rule not in RULES:
         raise UsageError(f"there is no fusion rule {rule!r}", hint=f"Use one of {', '.join(sorted(RULES))}.")
@@ -42,7 +42,12 @@ def _answer(rule: Rule, semantic: NDArray[Any], memory: NDArray[Any]) -> NDArray
     branches = semantic.view(), memory.view()
     for branch in branches:
         branch.flags.writeable = False
-    fused = np.asarray(rule(*branches))
+    try:
+        fused = np.asarray(rule(*branches))
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"the rule fails: {type(error).__name__}: {error}") from error
     if fused.shape != semantic.shape:
         raise InputError(
             f"the rule makes the shape {fused.shape} of scores of the shape {semantic.shape}",
