@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptad_db import files
+from promptad_db import files, run_folder
 from promptad_db.datasets.synthetic import CATEGORIES, class_name, states, write_dataset
 from promptad_db.errors import InputError
+from promptad_db.ingestion import rejected_lines
 
 if TYPE_CHECKING:
-    from promptad_db.runner import Listener, Outcome
+    from collections.abc import Iterator
+
+    from promptad_db.records import Task
+    from promptad_db.runner import Listener
 
 DATASET = "synthetic"
 EXPERIMENT = "demo"
 PROMPTS = "prompts.toml"
-K_SHOTS = (1, 2, 4)
-SECTIONS = ("summary", "k-shot", "worst", "fusion", "compare")
+PASSES = ((("baseline", "memory_only"), (1, 2, 4)), (("spatial_prompts", "vision_guided"), (1,)))
+RULES = ("max", "mean", "oracle", "gate", "gate-hard")
+CALIBRATIONS: dict[Task, str] = {"cls": "rank", "seg": "zscore-normal"}
+SECTIONS = ("summary", "k-shot", "worst", "fusion", "variants", "gate", "cost", "compare")
 
 
 @dataclass(frozen=True)
@@ -56,25 +63,56 @@ def export_data(folder: Path, *, seed: int = 0) -> Path:
 
 def demo(
     place: Place, *, seed: int = 0, categories: tuple[str, ...] | None = None, listener: Listener | None = None
-) -> Outcome:
-    """Run PromptAD with the tiny model on the synthetic set, or some categories of it: K = 1, 2, 4, both tasks.
+) -> None:
+    """Run PromptAD with the tiny model on the synthetic set, or some categories of it, and fuse the runs by more rules.
 
-    What an earlier call in the same folder has done is kept, so an interrupted demo goes on.
+    K = 1, 2, 4 and both tasks for the method as published and for its memory branch alone; K = 1 for the variants that
+    train several groups of prompts. What an earlier call in the same folder has done is kept: an interrupted demo goes on.
     """
-    from promptad_db.runner import Backbone, Request, run
+    from promptad_db.fused_runs import FuseOptions
+    from promptad_db.fusing import fuse_folders
+    from promptad_db.fusion.recipes import recipes
+    from promptad_db.runner import Backbone, Listener, Request, load_encoder, run
 
+    listener = listener or Listener()
     data = place.data if place.data.is_dir() else export_data(place.data, seed=seed)
-    request = Request(
-        DATASET,
-        data,
-        categories,
-        k_shots=K_SHOTS,
-        experiment=EXPERIMENT,
-        backbone=Backbone("tiny", device="cpu"),
-        prompts=data / PROMPTS,
-        resume=True,
-    )
-    return run(request, runs=place.runs, db=place.database, listener=listener)
+    backbone = Backbone("tiny", device="cpu")
+    encoder = load_encoder(backbone)
+    folders: list[Path] = []
+    with _one_thread():
+        for variants, k_shots in PASSES:
+            request = Request(
+                DATASET,
+                data,
+                categories,
+                k_shots=k_shots,
+                variants=variants,
+                experiment=EXPERIMENT,
+                backbone=backbone,
+                prompts=data / PROMPTS,
+                resume=True,
+            )
+            folders += run(request, runs=place.runs, db=place.database, listener=listener, encoder=encoder).folders
+    rules = [rule for rule in RULES if not rule.startswith("gate") or categories is None]
+    infos = {folder: run_folder.read_run(folder) for folder in folders}
+    for task, calibration in CALIBRATIONS.items():
+        chosen = [folder for folder, info in infos.items() if (info.task, info.variant) == (task, "baseline")]
+        fused = fuse_folders(chosen, recipes(rules, calibration), place.database, FuseOptions(), listener.progress)
+        for line in rejected_lines(fused.rejected):
+            listener.note(line)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The matrices of the tiny model are too small to be shared by threads, which then wait for each other."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _vocabulary() -> str:

@@ -198,8 +198,11 @@ class ClipEncoder:
         text = self.model
         dtype = text.transformer.get_cast_dtype()
         hidden = embeddings.to(dtype) + text.positional_embedding[positions].to(dtype)
-        hidden = text.ln_final(text.transformer(hidden, attn_mask=mask.to(dtype)))
-        features: Tensor = hidden[:, ends] @ text.text_projection
+        mask = mask.to(dtype)
+        for block in text.transformer.resblocks:
+            attended = hidden + block.ls_1(_attend(block.attn, *_heads(block.attn, block.ln_1(hidden)), mask))
+            hidden = attended + block.ls_2(block.mlp(block.ln_2(attended)))
+        features: Tensor = text.ln_final(hidden[:, ends]) @ text.text_projection
         return features.float()
 
     def _embed(self, images: Tensor) -> Tensor:
@@ -238,8 +241,10 @@ def _heads(attention: nn.MultiheadAttention, hidden: Tensor) -> tuple[Tensor, Te
     return query, key, value
 
 
-def _attend(attention: nn.MultiheadAttention, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    mixed = functional.scaled_dot_product_attention(query, key, value)
+def _attend(
+    attention: nn.MultiheadAttention, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
+) -> Tensor:
+    mixed = functional.scaled_dot_product_attention(query, key, value, mask)
     projected: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2))
     return projected
 
