@@ -356,15 +356,19 @@ def _fuse_and_die(folder):
     promptad_db.fuse(folder, "mean")
 
 
-def test_a_fusion_that_was_killed_between_two_renames_is_mended_by_the_next():
+@pytest.mark.parametrize("next_command", ["fuse", "rebuild"])
+def test_a_fusion_that_was_killed_between_two_renames_is_mended_by_the_next_command(cli, next_command):
     folder = measured_run("tile")
     before = contents(folder / "tile")
     process = multiprocessing.get_context("spawn").Process(target=_fuse_and_die, args=(folder,))
     process.start()
     process.join(60)
     assert process.exitcode == 9
-    run_folder.mend(folder)
-    assert contents(folder / "tile") == before
+    assert run_folder.list_categories(folder) == []
+    if next_command == "rebuild":
+        assert cli("rebuild").code == 0
+        assert contents(folder / "tile") == before
+        assert open_db().query("SELECT DISTINCT category FROM metrics").rows == [("tile",)]
     assert promptad_db.fuse(folder, "mean").added == 1
     assert numbers(folder, "tile", "mean")
 

@@ -107,6 +107,7 @@ def _batches(
 def _read_run(folder: Path, known: _Stored | None) -> FolderRows:
     """Read a run folder; what the database knows by its fingerprint is not read again."""
     folder = folder.resolve()
+    run_folder.mend(folder)
     run = FolderRows(run_folder.read_run(folder), folder)
     for category in run_folder.list_categories(folder):
         try:
