@@ -16,9 +16,11 @@ from promptad_db.datasets.synthetic import CATEGORIES
 from promptad_db.model.words import load_vocabulary
 
 NUMBERS = """
-    SELECT task, k_shot, category, branch, level, metric, value, n_pos, n_neg
-    FROM metrics JOIN runs USING (run_id) ORDER BY 1, 2, 3, 4, 5, 6
+    SELECT variant, task, k_shot, category, branch, level, metric, value, n_pos, n_neg
+    FROM metrics JOIN runs USING (run_id) ORDER BY 1, 2, 3, 4, 5, 6, 7
 """
+# Two categories and tasks: K = 1, 2, 4 of baseline and memory_only, K = 1 of the two other variants.
+CELLS = 2 * 2 * (3 + 3 + 1 + 1)
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +64,11 @@ def test_the_demo_goes_from_images_to_report(demo_data, tmp_path):
     assert "summary — " in out
     assert "audit — " in out
     assert "synthetic nut K=4 seed=111 seg: semantic " in out
-    cells = open_db(folder / "promptad.duckdb").query("SELECT COUNT(*), COUNT(gap) FROM branch_gap").rows
-    assert cells == [(12, 12)]
+    assert "variants — " in out
+    database = open_db(folder / "promptad.duckdb")
+    assert database.query("SELECT COUNT(*), COUNT(gap) FROM branch_gap").rows == [(CELLS, CELLS - 12)]
+    fused = database.query("SELECT DISTINCT branch FROM metrics WHERE branch LIKE '%_zscore_normal' ORDER BY 1").rows
+    assert fused == [("max_zscore_normal",), ("mean_zscore_normal",), ("oracle_zscore_normal",)]
 
 
 @pytest.mark.slow
@@ -86,7 +91,7 @@ def test_a_demo_killed_at_ten_random_moments_ends_with_the_same_numbers(demo_dat
     out, _ = process.communicate(timeout=600)
     assert process.returncode == 0, out
     runs = run_folder.find_runs(folder / "runs")
-    assert sum(len(run_folder.list_categories(run)) for run in runs) == 12
+    assert sum(len(run_folder.list_categories(run)) for run in runs) == CELLS
     one, other = (open_db(place / "promptad.duckdb").query(NUMBERS).rows for place in (undisturbed, folder))
     assert one == other
     assert kills
