@@ -9,7 +9,7 @@ from promptad_db import run_folder
 from promptad_db.datasets.categories import kind_of
 from promptad_db.errors import InputError
 from promptad_db.fused_branches import BRANCHES, check_branches, fuse_branches, measure, put
-from promptad_db.fusion.gate_lessons import Teaching, lesson_of
+from promptad_db.fusion.gate_lessons import Teaching, lesson_of, scores_of_shots
 from promptad_db.metrics import PixelTruth
 from promptad_db.records import LEVEL_OF_TASK
 
@@ -125,16 +125,18 @@ class Fusion:
         return changed
 
     def _lesson(self, info: RunInfo, folder: Path, result: CategoryResult, *, teach: bool = False) -> Lesson:
-        shots, kind = self._shots(folder, result.category), kind_of(info.dataset, result.category)
-        return lesson_of(info, result, shots, kind, teach=teach)
+        weights, kind = self._weights(folder, result.category), kind_of(info.dataset, result.category)
+        return lesson_of(info, result, weights, kind, teach=teach)
 
     def _shots(self, folder: Path, category: str) -> Mapping[str, NDArray[Any]]:
         """What the K shots themselves score, by branch; empty where the run did not keep it or no recipe needs it."""
+        return scores_of_shots(self._weights(folder, category))
+
+    def _weights(self, folder: Path, category: str) -> Mapping[str, NDArray[Any]]:
+        """What the run kept beside its scores; empty where it kept nothing or no recipe needs it."""
         if not self.needs_shots or not run_folder.has_weights(folder, category):
             return {}
-        weights = run_folder.read_category_weights(folder, category)
-        names = {branch: f"shots_{branch}" for branch in BRANCHES}
-        return {branch: weights[name] for branch, name in names.items() if name in weights}
+        return run_folder.read_category_weights(folder, category)
 
 
 def reason_of(error: Exception) -> str:

@@ -34,7 +34,7 @@ class Answer(NamedTuple):
 @pytest.fixture(autouse=True)
 def _a_place_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test works in its own folder, with no environment of ours around it."""
-    for name in ("PROMPTAD_DB", "PROMPTAD_RUNS", "PROMPTAD_LOCK_TIMEOUT"):
+    for name in ("PROMPTAD_DB", "PROMPTAD_RUNS", "PROMPTAD_LOCK_TIMEOUT", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 

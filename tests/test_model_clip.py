@@ -131,3 +131,11 @@ def test_texts_are_encoded_as_open_clip_does(encoder):
         wanted = encoder.model.encode_text(encoder.tokenizer(texts), normalize=True)
     assert (encoder.encode_texts(texts) - wanted).abs().max() < 1e-6
     assert (encoder.encode_texts(texts[:1]) - wanted[:1]).abs().max() < 1e-6
+
+
+def test_without_text_the_text_encoder_is_gone_and_the_hash_is_the_same(small_clip, encoder):
+    images = pictures(encoder)
+    bare = ClipEncoder(small_clip, text=False)
+    assert bare.model.transformer is None
+    assert bare.weights_sha256 == encoder.weights_sha256
+    assert torch.equal(bare.encode_memory(images)[0], encoder.encode_memory(images)[0])

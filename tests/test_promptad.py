@@ -14,6 +14,7 @@ from promptad_db.model.promptad import (
     loss_of,
     memory_maps,
     nearest_similarities,
+    neighbour_margins,
     semantic_scores,
     train,
 )
@@ -181,3 +182,9 @@ def test_a_prompt_too_long_for_the_model_is_named(encoder):
     words = load_vocabulary().words_of("very " * 80)
     with pytest.raises(InputError, match="takes 77"):
         PromptLearner(encoder, words, ContextSizes(1), torch.Generator())
+
+
+def test_the_neighbour_margin_is_that_of_the_least_normal_patch():
+    similar = torch.tensor([[0.9, 0.2], [0.8, 0.5], [0.1, 0.45]])[:, None, None].expand(-1, 2, -1, -1)
+    assert torch.allclose(neighbour_margins(similar), torch.tensor([0.05]))
+    assert torch.equal(neighbour_margins(similar[:1]), torch.zeros(1))

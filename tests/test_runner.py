@@ -294,6 +294,7 @@ def test_memory_only_does_no_text_work_and_finds_the_same_memory(request_of):
         "gallery_1",
         "gallery_2",
         "shots_memory",
+        "neighbour_margin",
     }
     assert run_folder.read_run(outcome.folders[0]).selection == "none"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from promptad_db.fusion.gate import admissible, trained_gate
 from promptad_db.fusion.gate_signals import (
     Cell,
@@ -18,7 +20,6 @@ from promptad_db.fusion.gate_signals import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from promptad_db.fusion.gate import Gate, HoldOut
@@ -26,15 +27,20 @@ if TYPE_CHECKING:
 
 
 def lesson_of(
-    info: RunInfo, result: CategoryResult, shots: Mapping[str, NDArray[Any]], kind: str | None, *, teach: bool = False
+    info: RunInfo, result: CategoryResult, weights: Mapping[str, NDArray[Any]], kind: str | None, *, teach: bool = False
 ) -> Lesson:
     """The signals of a category's images; with ``teach`` also, from its labels, which branch ranks each image better.
 
-    ``shots`` are the K shots' own scores by branch, where they are stored; ``kind`` is texture or object, or None.
+    ``weights`` are what the run kept beside its scores: the K shots' own scores, and the margin [N] between the nearest
+    and the second nearest shot, where they are there; ``kind`` is texture or object, or None.
     A seg run teaches by its pixels on the grid of the maps, a cls run by its images.
     """
     cell = Cell(info.run_id, info.dataset, result.category, info.k_shot, info.seed, info.task)
-    signals = signals_of_scores(result.scores, shots) | signals_of_cell(len(result.images), info.k_shot, kind)
+    signals = signals_of_scores(result.scores, scores_of_shots(weights))
+    signals |= signals_of_cell(len(result.images), info.k_shot, kind)
+    margin = weights.get("neighbour_margin")
+    if margin is not None and margin.shape == (len(result.images),):
+        signals["neighbour_margin"] = margin.astype(np.float64)
     maps = result.maps
     if {"semantic", "memory"} <= set(maps):
         signals |= signals_of_maps(maps)
@@ -46,6 +52,12 @@ def lesson_of(
     elif teach and result.labels is not None:
         advantage = advantage_of_semantic(result.scores["semantic"], result.scores["memory"], result.labels == 1)
     return Lesson(cell, signals, advantage)
+
+
+def scores_of_shots(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The K shots' own scores or maps by branch, as far as a run kept them."""
+    names = {branch: f"shots_{branch}" for branch in ("semantic", "memory")}
+    return {branch: weights[name] for branch, name in names.items() if name in weights}
 
 
 class Teaching:

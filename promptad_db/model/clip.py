@@ -55,7 +55,8 @@ class ClipEncoder:
     and timing). ``memory_layers`` are the two blocks, counted from 0, after which the memory branch reads; by default
     2 and 7 of 12, scaled to the depth of the model. ``memory_tap`` says where exactly: ``public`` is where the public
     code really reads, inside the next block between its attention and its MLP; ``block_output`` is what it says.
-    Precision is fp32 on the CPU and fp16 on a GPU unless told otherwise; features are float32 in any case.
+    Precision is fp32 on the CPU and fp16 on a GPU unless told otherwise; features are float32 in any case. Without
+    ``text`` the text encoder is let go of once the weights are hashed.
 
     Raises UsageError for a model that does not exist or has no class token, InputError for weights that cannot be had.
     """
@@ -69,6 +70,7 @@ class ClipEncoder:
         precision: Precision | None = None,
         memory_layers: tuple[int, int] | None = None,
         memory_tap: MemoryTap = "public",
+        text: bool = True,
     ) -> None:
         self.name = name
         self.pretrained = pretrained
@@ -81,6 +83,8 @@ class ClipEncoder:
         self.memory_layers = memory_layers or scaled_layers(len(self.blocks))
         check_memory_layers(self.memory_layers, memory_tap, len(self.blocks))
         self.seconds = {"shared": 0.0, "semantic": 0.0}
+        if not text:
+            self._drop_text()
 
     @property
     def blocks(self) -> Sequence[Any]:
@@ -204,6 +208,11 @@ class ClipEncoder:
             hidden = attended + block.ls_2(block.mlp(block.ln_2(attended)))
         features: Tensor = text.ln_final(hidden[:, ends]) @ text.text_projection
         return features.float()
+
+    def _drop_text(self) -> None:
+        self.weights_sha256  # noqa: B018 - the hash is of all weights, also of those that go
+        for name in ("transformer", "token_embedding", "positional_embedding", "ln_final", "text_projection"):
+            setattr(self.model, name, None)
 
     def _embed(self, images: Tensor) -> Tensor:
         visual = self.model.visual

@@ -162,6 +162,20 @@ def self_similarities(gallery: tuple[Tensor, Tensor]) -> Tensor:
     return torch.stack(found)
 
 
+def neighbour_margins(similarities: Tensor) -> Tensor:
+    """[B]: by how much the nearest shot is nearer than the second nearest, where an image is the least normal.
+
+    Of similarities [S, 2, B, N] to S shots, averaged over the depths, at the patch with the highest memory score; 0 for
+    one shot. A large margin says that the choice of shots decides the score.
+    """
+    if len(similarities) == 1:
+        return similarities.new_zeros(similarities.shape[2])
+    nearest = similarities.mean(dim=1).topk(2, dim=0).values
+    place = memory_maps(similarities).argmax(dim=1, keepdim=True)
+    margins: Tensor = (nearest[0] - nearest[1]).gather(1, place)[:, 0]
+    return margins
+
+
 def memory_maps(similarities: Tensor) -> Tensor:
     """Memory scores [B, N] of patches for the gallery of the given shots [S, 2, B, N].
 

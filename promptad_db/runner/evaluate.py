@@ -12,7 +12,7 @@ import torch
 from promptad_db.errors import InputError
 from promptad_db.fusion import fuse_scores
 from promptad_db.metrics import auroc, render
-from promptad_db.model.promptad import memory_maps, self_similarities
+from promptad_db.model.promptad import memory_maps, neighbour_margins, self_similarities
 from promptad_db.model.variants import BRANCHES, Setup
 from promptad_db.records import CategoryResult
 from promptad_db.scoring import render_maps
@@ -51,8 +51,9 @@ class CategoryData:
 class Evaluation:
     """One run in one category.
 
-    ``result`` gathers what it finds, and as weights what it learned and what its own shots score (``shots_semantic``,
-    and ``shots_memory``, where each patch is compared with all gallery patches but itself); ``clock`` the seconds of the stages ``encode``
+    ``result`` gathers what it finds, and as weights what it learned, what its own shots score (``shots_semantic``, and
+    ``shots_memory``, where each patch is compared with all gallery patches but itself) and how far its test images are
+    from a second shot (``neighbour_margin`` [N]); ``clock`` the seconds of the stages ``encode``
     (of it ``encode_semantic`` for what only the semantic branch needs), ``shots``, ``train``, ``text`` and ``memory``.
     """
 
@@ -104,8 +105,9 @@ class Evaluation:
         with self.clock("memory"):
             similar = torch.stack([data.features.similarities[name] for name in gallery])[:, :, self.kept]
             maps: NDArray[np.float32] = memory_maps(similar).reshape(len(self.kept), *self.encoder.grid).numpy()
+        self.result.weights["neighbour_margin"] = neighbour_margins(similar).numpy()
         if data.saved:
-            self.result.weights |= data.saved
+            self.result.weights = data.saved | self.result.weights
         else:
             self.clock.add("shots", sum(data.shots[name].seconds for name in gallery))
             shots = [data.shots[name].features.memory for name in gallery]

@@ -18,7 +18,7 @@ from promptad_db.model.features import encode_shots, encode_test_images
 from promptad_db.model.words import load_vocabulary
 from promptad_db.records import LEVEL_OF_TASK, CategoryResult
 from promptad_db.runner.evaluate import CategoryData, Evaluation
-from promptad_db.runner.plan import Job, Setting, make_jobs
+from promptad_db.runner.plan import Job, Setting, make_jobs, settings_of
 from promptad_db.runner.source import Weights, saved_weights
 from promptad_db.tracking import index_runs
 
@@ -91,7 +91,8 @@ def run(
     dataset = open_dataset(request.dataset, request.data_root)
     categories = [dataset.category(name) for name in dict.fromkeys(request.categories or dataset.categories)]
     vocabulary = load_vocabulary(request.prompts)
-    encoder = encoder or load_encoder(request.backbone)
+    if encoder is None:
+        encoder = load_encoder(request.backbone, text=any(one.semantic for one in settings_of(request)))
     saved = saved_weights(request.from_run, [one.name for one in categories], encoder) if request.from_run else {}
     jobs, notes = make_jobs(request, categories, encoder, runs=runs)
     for note in notes:
@@ -119,8 +120,8 @@ def run(
     return outcome
 
 
-def load_encoder(backbone: Backbone) -> ClipEncoder:
-    """The image and text encoder that a request names."""
+def load_encoder(backbone: Backbone, *, text: bool = True) -> ClipEncoder:
+    """The image encoder that a request names, and its text encoder if there is text work to do."""
     return ClipEncoder(
         backbone.name,
         backbone.pretrained,
@@ -128,6 +129,7 @@ def load_encoder(backbone: Backbone) -> ClipEncoder:
         precision=backbone.precision,
         memory_layers=backbone.memory_layers,
         memory_tap=backbone.memory_tap,
+        text=text,
     )
 
 

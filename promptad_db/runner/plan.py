@@ -39,6 +39,11 @@ class Setting:
     seed: int
     variant: str
 
+    @property
+    def semantic(self) -> bool:
+        """Whether there is a semantic branch."""
+        return self.variant != MEMORY_ONLY
+
 
 @dataclass
 class Job:
@@ -53,7 +58,7 @@ class Job:
     @property
     def semantic(self) -> bool:
         """Whether the run has a semantic branch."""
-        return self.setting.variant != MEMORY_ONLY
+        return self.setting.semantic
 
     def learned(self, category: str, description: dict[str, Any]) -> None:
         """Keep in run.json what people should know of what was learned in a category."""
@@ -132,7 +137,7 @@ def _describe(
     left_out: dict[str, frozenset[str]],
 ) -> dict[str, Any]:
     """The arguments of start_run."""
-    semantic = setting.variant != MEMORY_ONLY
+    semantic = setting.semantic
     temperature = request.backbone.temperature
     config = {
         "training": asdict(request.training) if semantic and request.from_run is None else None,
