@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -54,4 +55,5 @@ def demo(
     audited = audit(place.database, filters)
     note([*made.notes, *audited.notes])
     show(render([*made.sections, *audited.sections(5)], "table", **look(None)), None)
-    talk([f"next: promptad-db report --db {place.database}, promptad-db sql --db {place.database} 'SELECT ...'"])
+    database = shlex.quote(str(place.database))
+    talk([f"next: promptad-db report --db {database}, promptad-db sql --db {database} 'SELECT ...'"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,12 +136,8 @@ def run(ctx: click.Context, /, *, runs: str | None, db: str | None, **options: A
             request, runs=runs, db=db, listener=Listener(progress, lambda cell: talk([line_of(cell)]), _say)
         )
     show("".join(f"{folder}\n" for folder in outcome.folders), options["output"])
-    where = f" --db {db}" if db else ""
-    talk(
-        [
-            f"{outcome.cells} cells in {len(outcome.folders)} runs; next: promptad-db report --experiment {request.experiment}{where}"
-        ]
-    )
+    following = ["promptad-db", "report", "--experiment", request.experiment, *(["--db", db] if db else [])]
+    talk([f"{outcome.cells} cells in {len(outcome.folders)} runs; next: {shlex.join(following)}"])
 
 
 def line_of(cell: Cell) -> str:
