@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -70,6 +70,13 @@ runs_option = click.option(
 )
 
 
+def with_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    """A command with several options, which its help shows in this order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def output_options(command: Command) -> Command:
     """--format and --output."""
     command = click.option(
@@ -98,9 +105,7 @@ def run_filters(command: Command) -> Command:
         listed("--variant", help="Only these variants."),
         listed("--run", "run", help="Only these runs: ids, or unambiguous parts of ids."),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 def filter_options(command: Command) -> Command:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import db_option, listed, look, note, output_options, runs_option, show, talk
+from promptad_db.cli.options import db_option, listed, look, note, output_options, runs_option, show, talk, with_options
 from promptad_db.cli.progress import progress_bar
 from promptad_db.errors import ExitCode, UsageError
 
@@ -49,9 +49,7 @@ def backbone_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--feature-cache", type=click.Path(file_okay=False, path_type=Path), help="Keep image features here."
         ),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,9 +86,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--prompts", type=_FILE, help="Words for categories of your own, attributes and local groups, TOML."
         ),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 @click.command()
