@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from promptad_db.datasets import Category, LabelledImage
+    from promptad_db.datasets.shots import ShotsFile
     from promptad_db.model.clip import ClipEncoder
     from promptad_db.records import RunInfo, Task
     from promptad_db.runner.request import Request
@@ -92,8 +93,9 @@ def make_jobs(
     root = run_folder.default_root(runs)
     jobs: list[Job] = []
     notes: list[str] = []
+    chosen = read_shots_file(request.shots_file) if request.shots_file else None
     for setting in settings_of(request):
-        shots, left_out = _images(request, categories, setting)
+        shots, left_out = _images(request, categories, setting, chosen)
         wanted = _describe(request, encoder, setting, shots, left_out)
         earlier = _earlier(root, wanted, setting)
         if earlier is not None and request.resume:
@@ -114,11 +116,10 @@ def make_jobs(
 
 
 def _images(
-    request: Request, categories: list[Category], setting: Setting
+    request: Request, categories: list[Category], setting: Setting, chosen: ShotsFile | None
 ) -> tuple[dict[str, tuple[LabelledImage, ...]], dict[str, frozenset[str]]]:
     if request.from_run is not None:
         return {category.name: () for category in categories}, {}
-    chosen = read_shots_file(request.shots_file) if request.shots_file else None
     shots = {
         category.name: chosen.shots(category, setting.k_shot)
         if chosen
