@@ -17,6 +17,7 @@ from promptad_db.result_set import Section
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from promptad_db.report.grid import Grid
     from promptad_db.result_set import ResultSet
 
 FORMATS = ("table", "md", "csv", "json", "latex", "html")
@@ -43,7 +44,7 @@ def render(
         return json_sections(sections)
     if format == "csv":
         return csv_sections(sections)
-    grids = [lay_out(_for_people(section)) for section in sections]
+    grids = grids_of(sections)
     if format == "table":
         return tables(grids, width=width, colour=colour)
     return _PAGES[format](grids)
@@ -60,6 +61,11 @@ def render_rows(
     if format == "json":
         return json_rows(result)
     return render([Section("", "", result)], format, width=width, colour=colour)
+
+
+def grids_of(sections: Sequence[Section]) -> list[Grid]:
+    """The sections as texts for people in rows and columns, for a page that lays them out itself."""
+    return [lay_out(_for_people(section)) for section in sections]
 
 
 def _check(name: str) -> None:
