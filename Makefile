@@ -35,12 +35,9 @@ format: install  ## let ruff mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install  ## the benchmarks in small size, against their peers
+bench: install  ## every benchmark in small size beside its peer, as one table and benchmarks.json; FULL=--full for all
 	$(BIN)/python -m pip install --quiet --group bench
-	$(BIN)/python benchmarks/metrics.py
-	$(BIN)/python benchmarks/tracker.py
-	$(BIN)/python benchmarks/runner.py
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fuse.py --cells 12 --sample 2
+	$(BIN)/python benchmarks/everything.py $(FULL)
 
 wheel: install  ## dist/*.whl
 	$(BIN)/python -m build --wheel

@@ -10,10 +10,9 @@ that wants the AUROC alone. One thread, as ours. It does one cell of every run, 
 the number of images, and in a process of its own, so that the peak of memory is that of ours. Its numbers are compared
 with what ours stored.
 
-    OMP_NUM_THREADS=1 python benchmarks/fuse.py --cells 81 --sample 6
+    OMP_NUM_THREADS=1 python benchmarks/fuse.py [--full]
 """
 
-import argparse
 import multiprocessing
 import resource
 import tempfile
@@ -25,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from metrics import detector_maps
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+from table import Row, limited, main
 
 from promptad_db import run_folder
 from promptad_db.datasets.categories import KINDS
@@ -36,9 +36,11 @@ from promptad_db.records import CategoryResult, Render, RunInfo
 SIZE, POSITIVES, FEWEST, MOST = 240, 0.02, 60, 200
 RULES = ("max", "harmonic", "mean", "weighted:0.3", "rank-mean")
 TARGET = 30
+SMALL = {"cells": 12, "sample": 2}
+FULL = {"cells": 81, "sample": 6}
 
 
-def cells(count):
+def spread(count):
     """``count`` of the 81 cells, spread evenly: (data set, K, category, its number)."""
     every = [(dataset, k, name) for dataset in KINDS for k in (1, 2, 4) for name in sorted(KINDS[dataset])]
     chosen = np.linspace(0, len(every) - 1, count).round().astype(int)
@@ -133,37 +135,32 @@ def peer(folder, category, number):
     return np.array([alone, every, len(result.images)])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cells", type=int, default=81, help="how many of the 81 cells")
-    parser.add_argument("--sample", type=int, default=6, help="in how many runs, at most 6, the peer does one cell")
-    given = parser.parse_args()
+def measure(cells, sample):
+    """Fuse so many of the 81 cells; in ``sample`` of the runs, at most 6, the peer does one cell."""
     ours, theirs = 0.0, np.zeros(3)
     spawned = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as place, ProcessPoolExecutor(1, mp_context=spawned) as elsewhere:
         elsewhere.submit(plainly, result_of("warm-up", 0)).result()
-        chosen = cells(given.cells)
+        chosen = spread(cells)
         folders, images = write_runs(Path(place) / "runs", chosen)
-        print(f"{given.cells} cells, {images} images, {len(RULES)} rules")
         for done, ((dataset, k_shot), folder) in enumerate(folders.items()):
             start = time.perf_counter()
             outcome = fuse_folders([folder], recipes(RULES), Path(place) / "bench.duckdb", FuseOptions())
             ours += time.perf_counter() - start
             assert not outcome.rejected, outcome.rejected
-            if done < given.sample:
+            if done < sample:
                 cell = next(cell for cell in chosen if cell[:2] == (dataset, k_shot))
                 theirs += elsewhere.submit(peer, folder, *cell[2:]).result()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     alone, every, sampled = theirs
-    print(f"ours  {ours:8.1f} s, {1000 * ours / images / len(RULES):.2f} ms a map: folders, four metrics, database")
-    for what, seconds, target in (("AUROC, AP, F1-max", every, f">= {TARGET}"), ("AUROC alone", alone, "-")):
-        scaled = seconds * images / sampled
-        print(
-            f"peer  {scaled:8.1f} s, {what}; {seconds:.1f} s for {sampled:.0f} images, scaled: "
-            f"ratio {scaled / ours:.1f} x, target {target}"
-        )
-    print(f"peak  {peak:8.0f} MB of ours, target < 1024")
+    what = f"fuse {cells} cells by {len(RULES)} rules, 4 metrics, written and indexed"
+    plain = f"interpolate, filter, scikit-learn ({sampled:.0f} of {images} images timed)"
+    return [
+        Row(what, ours, "s", f"{plain}: AUROC, AP, F1-max", every * images / sampled,
+            every * images / sampled / ours, TARGET),
+        Row(what, ours, "s", f"{plain}: AUROC", alone * images / sampled, alone * images / sampled / ours),
+        limited("its peak of memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MB", 1024),
+    ]  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, measure, SMALL, FULL)

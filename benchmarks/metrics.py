@@ -2,35 +2,36 @@
 
 The main case is rendered 15 x 15 maps whose anomalous blobs score higher; uniform noise is the second. Ours and the peer
 run in turn, so that whatever else the machine does meets both; the ratio is the median over the repetitions of
-peer time / ours ("x" above 1: ours is quicker). Values are compared before anything is timed.
+peer time / ours. Values are compared before anything is timed.
 
-    python benchmarks/metrics.py --maps 100 --size 240 --positives 0.02 --repeat 5
+    python benchmarks/metrics.py [--full] [--positives 0.02]
 """
 
-import argparse
-import statistics
-import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+from table import Row, in_turn, main, seconds
 
 from promptad_db.metrics import auroc, average_precision, f1_max, pixel_metrics, render
 
 GRID = 15
+SMALL = {"maps": 100, "size": 240, "positives": 0.02, "repeat": 5}
+FULL = {**SMALL, "maps": 160, "size": 400}
 
 
-class Row(NamedTuple):
+class Case(NamedTuple):
     what: str
     ours: Callable[[], Any]
     peer: str
     theirs: Callable[[], Any]
     tolerance: float | None
-    target: str = ""
+    target: float | None = None
 
 
 def detector_maps(maps, size, positives, rng):
@@ -80,7 +81,7 @@ def upsampled_and_filtered(grids, size):
     return np.stack([gaussian_filter(image, 4) for image in up[:, 0].numpy()])
 
 
-def rows(grids, detector, noise):
+def cases(grids, detector, noise):
     (maps, masks), (noise, noise_masks) = detector, noise
     size = maps.shape[-1]
     adeval = adeval_metrics()
@@ -92,42 +93,51 @@ def rows(grids, detector, noise):
         return auroc(maps, masks)
 
     return [
-        Row("AUROC", ours, "sklearn", lambda: roc_auc_score(labels, scores), 1e-12, ">= 40"),
+        Case(
+            f"pixel AUROC, {len(maps)} maps of {size} x {size}",
+            ours,
+            "scikit-learn",
+            lambda: roc_auc_score(labels, scores),
+            1e-12,
+            40,
+        ),
         # torchmetrics adds up float32 areas; adeval puts the scores into 1000 bins.
-        Row("AUROC", ours, "torchmetrics", lambda: torchmetrics_auroc(scores, integers), 1e-3),
-        Row("AUROC", ours, "adeval (binned)", lambda: adeval.auroc(maps, masks), 1e-2, ">= 0.67"),
-        Row(
-            "AUROC, uniform noise",
+        Case("the same", ours, "torchmetrics", lambda: torchmetrics_auroc(scores, integers), 1e-3),
+        Case("the same", ours, "adeval (binned)", lambda: adeval.auroc(maps, masks), 1e-2, 0.67),
+        Case(
+            "pixel AUROC, uniform noise",
             lambda: auroc(noise, noise_masks),
-            "sklearn",
+            "scikit-learn",
             lambda: roc_auc_score(noise_labels, noise_scores),
             1e-12,
         ),
-        Row(
-            "AUROC, uniform noise",
+        Case(
+            "pixel AUROC, uniform noise",
             lambda: auroc(noise, noise_masks),
             "adeval (binned)",
             lambda: adeval.auroc(noise, noise_masks),
             1e-2,
         ),
-        Row(
+        Case(
             "AP",
             lambda: average_precision(maps, masks),
-            "sklearn",
+            "scikit-learn",
             lambda: average_precision_score(labels, scores),
             1e-12,
         ),
-        Row("F1-max", lambda: f1_max(maps, masks), "sklearn", lambda: sklearn_f1_max(scores, labels), 1e-12),
-        Row(
+        Case("F1-max", lambda: f1_max(maps, masks), "scikit-learn", lambda: sklearn_f1_max(scores, labels), 1e-12),
+        Case(
             "AUROC, AP, AUPRO",
             lambda: itemgetter("auroc", "ap", "aupro")(pixel_metrics(maps, masks)),
             "adeval (binned)",
             lambda: adeval.auroc_aupr_aupro(maps, masks.astype(np.uint8)),
             2e-2,
         ),
-        Row("all four", lambda: pixel_metrics(maps, masks), "our AUROC alone", ours, None, ">= 0.17"),
-        Row(
-            "render, sigma 4",
+        Case(
+            "AUROC, AP, F1-max, AUPRO together", lambda: pixel_metrics(maps, masks), "our AUROC alone", ours, None, 0.17
+        ),
+        Case(
+            "render the maps, sigma 4",
             lambda: render(grids, size, size),
             "torch + gaussian_filter",
             lambda: upsampled_and_filtered(grids, size),
@@ -136,43 +146,25 @@ def rows(grids, detector, noise):
     ]
 
 
-def measure(row, repeat):
-    """Return the median milliseconds of ours and of the peer, and the median of their ratios."""
-    ours, theirs = row.ours(), row.theirs()
-    if row.tolerance is not None:
+def timed(case, repeat):
+    """Compare the values of both, then time them in turn."""
+    ours, theirs = case.ours(), case.theirs()
+    if case.tolerance is not None:
         apart = np.max(np.abs(np.asarray(ours) - np.asarray(theirs)))
-        if apart > row.tolerance:
-            raise SystemExit(f"{row.what} and {row.peer} differ by {apart}")
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        row.ours()
-        middle = time.perf_counter()
-        row.theirs()
-        times.append((middle - start, time.perf_counter() - middle))
-    mine, peer = (1000 * statistics.median(column) for column in zip(*times, strict=True))
-    return mine, peer, statistics.median(theirs / ours for ours, theirs in times)
+        if apart > case.tolerance:
+            raise SystemExit(f"{case.what} and {case.peer} differ by {apart}")
+    mine, peer, ratio = in_turn(repeat, partial(seconds, case.ours), partial(seconds, case.theirs))
+    return Row(case.what, 1000 * mine, "ms", case.peer, 1000 * peer, ratio, case.target)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--maps", type=int, default=100, help="number of maps")
-    parser.add_argument("--size", type=int, default=240, help="height and width in pixels")
-    parser.add_argument("--positives", type=float, default=0.02, help="share of anomalous pixels")
-    parser.add_argument("--repeat", type=int, default=5, help="repetitions; medians are printed")
-    given = parser.parse_args()
+def measure(maps, size, positives, repeat):
+    """Every case on so many maps of so many pixels a side, ``positives`` of them anomalous."""
     warnings.simplefilter("ignore")
-
     rng = np.random.default_rng(0)
-    grids, maps, masks = detector_maps(given.maps, given.size, given.positives, rng)
-    noise, noise_masks = rng.random(maps.shape, dtype=np.float32), rng.random(maps.shape) < given.positives
-    print(f"{given.maps} maps of {given.size} x {given.size}, {100 * masks.mean():.1f} % positive, float32")
-    line = "{:<22} {:>10}  {:<24} {:>10} {:>8}  {}"
-    print(line.format("what", "ours (ms)", "peer", "peer (ms)", "ratio", "target"))
-    for row in rows(grids, (maps, masks), (noise, noise_masks)):
-        mine, peer, ratio = measure(row, given.repeat)
-        print(line.format(row.what, f"{mine:.1f}", row.peer, f"{peer:.1f}", f"{ratio:.2f} x", row.target).rstrip())
+    grids, detector, masks = detector_maps(maps, size, positives, rng)
+    noise, noise_masks = rng.random(detector.shape, dtype=np.float32), rng.random(detector.shape) < positives
+    return [timed(case, repeat) for case in cases(grids, (detector, masks), (noise, noise_masks))]
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, measure, SMALL, FULL)

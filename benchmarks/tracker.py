@@ -9,28 +9,23 @@ client at its quickest: create_run with the tags, one log_batch with all numbers
 asked of MlflowClient.search_runs and averaged by numpy, quicker than the data frame of mlflow.search_runs. Both stores
 are made before the clock starts. MLflow gets only the first --peer-runs runs; ours gets them too, in a second database,
 so every ratio but the first is on equal data. Ours and the peer run in turn, and their summaries must be equal. Figures
-and ratios are medians. Above 1 ours is quicker, save for --help, where it says how many times longer ours takes.
+and ratios are medians.
 
-    python benchmarks/tracker.py [--runs 10000 --peer-runs 1000]        a minute [full size: ten minutes]
+    python benchmarks/tracker.py [--full]        a minute [full size: ten minutes]
 """
 
-import argparse
 import itertools
-import json
 import logging
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from table import Row, in_turn, limited, main, median, seconds
 
 import promptad_db
 from promptad_db import run_folder
@@ -46,16 +41,8 @@ EVERYTHING = Filters(experiments=(SWEEP, LATEST))
 PRECISION = 1e-4
 SUMMARY = ("cells", "semantic_weaker", "memory_weaker", "ties", "semantic_mean", "memory_mean", "mean_gap")
 
-
-class Row(NamedTuple):
-    what: str
-    ours: float
-    unit: str
-    peer: str = ""
-    theirs: float | None = None
-    ratio: float | None = None
-    target: str = ""
-    met: bool | None = None
+SMALL = {"runs": 500, "peer_runs": 100, "categories": 15, "branches": 5, "repeat": 3}
+FULL = {**SMALL, "runs": 10_000, "peer_runs": 1_000}
 
 
 def synthetic_runs(runs, categories, branches):
@@ -81,25 +68,7 @@ def write_folder(root, info, numbers):
         run_folder.write_category(folder, CategoryResult(category, metrics=metrics))
 
 
-def seconds(work, *arguments, **options):
-    """Return how long a call takes."""
-    start = time.perf_counter()
-    work(*arguments, **options)
-    return time.perf_counter() - start
-
-
 process = partial(seconds, subprocess.run, check=True, capture_output=True)
-
-
-def median(repeat, work, *arguments, **options):
-    """Return the median of what a call returns."""
-    return statistics.median(work(*arguments, **options) for _ in range(repeat))
-
-
-def in_turn(repeat, one, other):
-    """Return the medians of one, of the other, and of other / one, called in turn."""
-    times = [(one(), other()) for _ in range(repeat)]
-    return [statistics.median(column) for column in zip(*((a, b, b / a) for a, b in times), strict=True)]
 
 
 def ingest_seconds(database, folders):
@@ -158,92 +127,63 @@ class Mlflow:
         return *counts, semantic, memory, memory - semantic
 
 
-def measure_ingest(given, place):
+def measure_ingest(place, runs, peer_runs, categories, branches, repeat):
     """Fill both databases and MLflow's store; return the rows, and the MLflow that is full."""
-    runs = list(synthetic_runs(given.runs, given.categories, given.branches))
-    written = [seconds(write_folder, place / "runs", *run) for run in runs]
+    every = list(synthetic_runs(runs, categories, branches))
+    written = [seconds(write_folder, place / "runs", *run) for run in every]
     all_runs = ingest_seconds(place / "ours.duckdb", [place / "runs"])
-    again = median(given.repeat, seconds, promptad_db.ingest, place / "runs", db=place / "ours.duckdb")
-    some, stores = runs[: given.peer_runs], []
+    again = median(repeat, seconds, promptad_db.ingest, place / "runs", db=place / "ours.duckdb")
+    some, stores = every[:peer_runs], []
     folders = [place / "runs" / info.run_id for info, _ in some]
 
     def log():
         stores.append(Mlflow(place / f"mlflow_{len(stores)}.sqlite"))
         return seconds(stores[-1].log, some)
 
-    mine, theirs, ratio = in_turn(given.repeat, partial(ingest_seconds, place / "same.duckdb", folders), log)
-    peer, rate = f"MLflow, {len(some)} runs", len(some) / theirs
+    mine, theirs, ratio = in_turn(repeat, partial(ingest_seconds, place / "same.duckdb", folders), log)
+    peer, rate = f"MLflow on SQLite, {len(some)} runs", len(some) / theirs
     with_writing = len(some) / (mine + sum(written[: len(some)]))
     return [
-        Row(f"ingest, {given.runs} runs", given.runs / all_runs, "runs/s", peer, rate, given.runs / all_runs / rate),
-        Row(f"ingest, {len(some)} runs", len(some) / mine, "runs/s", peer, rate, ratio),
-        Row(f"write and ingest, {len(some)} runs", with_writing, "runs/s", peer, rate, with_writing / rate),
-        Row(f"ingest again, {given.runs} runs, nothing new", given.runs / again, "runs/s"),
+        Row(f"ingest, {runs:,} runs", runs / all_runs, "runs/s", peer, rate, runs / all_runs / rate),
+        Row(f"ingest, {len(some):,} runs", len(some) / mine, "runs/s", peer, rate, ratio),
+        Row(f"write and ingest, {len(some):,} runs", with_writing, "runs/s", peer, rate, with_writing / rate),
+        Row(f"ingest again, {runs:,} runs, nothing new", runs / again, "runs/s"),
     ], stores[-1]
 
 
-def measure_reports(given, place, mlflow):
+def measure_reports(place, mlflow, runs, peer_runs, categories, branches, repeat):
     """Return the rows of the summary against MLflow's, of the whole report, and of the start."""
     ours, theirs = our_summary(place / "same.duckdb"), mlflow.summary()
     if ours.keys() != theirs.keys() or any(np.max(np.abs(np.subtract(ours[t], theirs[t]))) > 1e-9 for t in ours):
         raise SystemExit(f"the summaries differ: ours {ours}, MLflow's {theirs}")
     asked = partial(seconds, our_summary, place / "same.duckdb"), partial(seconds, mlflow.summary)
-    mine, peer, ratio = in_turn(given.repeat, *asked)
-    program, few = str(Path(sys.executable).with_name("promptad-db")), f"{given.peer_runs} runs"
-    numbers = f"{given.runs * given.categories * given.branches:,}"
+    mine, peer, ratio = in_turn(repeat, *asked)
+    program = str(Path(sys.executable).with_name("promptad-db"))
     command = [program, "report", "--db", str(place / "ours.duckdb")]
-    whole = median(given.repeat, process, [*command, "--experiment", f"{SWEEP},{LATEST}"])
-    inside = median(given.repeat, seconds, report, place / "ours.duckdb", EVERYTHING)
-    latest = median(given.repeat, process, command)
-    commands = ([sys.executable, "-c", "import click"], [program, "--help"])
-    click, start, slower = in_turn(10, *(partial(process, command) for command in commands))
+    whole = median(repeat, process, [*command, "--experiment", f"{SWEEP},{LATEST}"])
+    inside = median(repeat, seconds, report, place / "ours.duckdb", EVERYTHING)
+    latest = median(repeat, process, command)
+    numbers = f"{runs * categories * branches:,} numbers"
+    commands = ([program, "--help"], [sys.executable, "-c", "import click"])
+    start, click, quicker = in_turn(10, *(partial(process, command) for command in commands))
     return [
-        Row(f"summary of {few}, in process", mine, "s", f"MLflow, {few}", peer, ratio),
-        Row(f"report on {numbers} numbers", whole, "s", target="< 1 s", met=whole < 1),
-        Row(f"report on {numbers} numbers, in process", inside, "s"),
-        Row(f"report on the latest {min(LATEST_RUNS, given.runs)} runs", latest, "s"),
-        Row("--help", start, "s", "import click", click, slower, "<= 3 x", slower <= 3),
+        Row(f"summary of {peer_runs:,} runs", mine, "s", "MLflow on SQLite", peer, ratio),
+        limited(f"promptad-db report, {numbers}", whole, "s", 1.0),
+        Row(f"report on {numbers}, in process", inside, "s"),
+        Row(f"promptad-db report, latest {min(LATEST_RUNS, runs)} runs", latest, "s"),
+        Row("promptad-db --help", start, "s", "python -c 'import click'", click, quicker, 0.33),
     ]
 
 
-def table(rows):
-    """Return the rows as aligned text."""
-    shown = [("what", "ours", "peer", "peer's", "ratio", "target")]
-    for row in rows:
-        ours, theirs = (f"{x or 0:,.3f} s" if row.unit == "s" else f"{x or 0:,.0f} {row.unit}" for x in row[1:5:3])
-        verdict = {True: f"{row.target}, met", False: f"{row.target}, missed"}.get(row.met, row.target)
-        peers = (row.peer, theirs, f"{row.ratio:,.2f} x") if row.peer else ("", "", "")
-        shown.append((row.what, ours, *peers, verdict))
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    lines = ["  ".join(f"{x:{side}{n}}" for x, side, n in zip(line, "<><>><", widths, strict=True)) for line in shown]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=500, help="number of runs")
-    parser.add_argument("--categories", type=int, default=15, help="categories a run")
-    parser.add_argument("--branches", type=int, default=5, choices=range(2, 8), help="branches a run")
-    parser.add_argument("--peer-runs", type=int, default=100, help="runs that MLflow gets, and ours a second time")
-    parser.add_argument("--repeat", type=int, default=3, help="repetitions; medians are printed")
-    parser.add_argument("--keep", type=Path, help="leave run folders and databases in this new folder")
-    parser.add_argument("--json", type=Path, help="write the rows to this file too")
-    given = parser.parse_args()
-    given.peer_runs = min(given.peer_runs, given.runs)
+def measure(runs, peer_runs, categories, branches, repeat):
+    """The rows of both."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     logging.disable(logging.INFO)
+    settings = (runs, min(peer_runs, runs), categories, branches, repeat)
     with tempfile.TemporaryDirectory() as temporary:
-        place = (given.keep or Path(temporary)).resolve()
-        place.mkdir(parents=True, exist_ok=not given.keep)
-        rows, mlflow = measure_ingest(given, place)
-        rows += measure_reports(given, place, mlflow)
-    about = {name: version(name) for name in ("promptad-db", "duckdb", "mlflow-skinny", "click")}
-    print(*(f"{name} {number}" for name, number in about.items()), table(rows), sep="\n")
-    if given.json:
-        settings = {name: value for name, value in vars(given).items() if isinstance(value, int)}
-        content = {"settings": settings, "versions": about, "rows": [row._asdict() for row in rows]}
-        given.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        rows, mlflow = measure_ingest(Path(temporary), *settings)
+        return rows + measure_reports(Path(temporary), mlflow, *settings)
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, measure, SMALL, FULL)
