@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 RUN_FILE = "run.json"
 _SET_ASIDE = ".old-"
+_LEARNED = ".learned-"
 _SAFE_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
 
@@ -51,14 +52,18 @@ def new_run_id(created_at: str, *, dataset: str, k_shot: int, seed: int | None, 
 
 
 def create_run(root: Path, info: RunInfo) -> Path:
-    """Make the folder of a new run, with its run.json; an existing one of this id is an InputError."""
+    """Make the folder of a new run, which appears with its run.json in it; an existing one of this id is an InputError."""
     folder = root / _checked_run_id(info.run_id, root)
     _check_run(info, folder / RUN_FILE)
+    if folder.exists():
+        raise InputError(f"{folder}: a run folder of this id exists")
+    temporary = files.temporary_name(folder)
+    temporary.mkdir(parents=True)
     try:
-        folder.mkdir(parents=True)
-    except FileExistsError as error:
-        raise InputError(f"{folder}: a run folder of this id exists") from error
-    write_run(folder, info)
+        write_run(temporary, info)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 
@@ -71,6 +76,27 @@ def update_run(folder: Path, **changes: Any) -> RunInfo:
     """Change fields of run.json and return what it says now."""
     info = replace(read_run(folder), **changes)
     write_run(folder, info)
+    return info
+
+
+def note_learned(folder: Path, category: str, description: dict[str, Any]) -> None:
+    """Keep beside run.json what a run says of what it learned in a category, until ``gather_learned``.
+
+    Several processes may each be at a category of one run, but only one at a time may change its run.json.
+    """
+    files.write_json(folder / f"{_LEARNED}{files.folder_name(category)}.json", description)
+
+
+def gather_learned(folder: Path) -> RunInfo:
+    """Move what was noted of finished and unfinished categories into the config of run.json, as ``learned``."""
+    info = read_run(folder)
+    notes = sorted(folder.glob(f"{_LEARNED}*.json"))
+    if not notes:
+        return info
+    found = {files.text_of(path.stem.removeprefix(_LEARNED)): files.read_json(path) for path in notes}
+    info = update_run(folder, config={**info.config, "learned": {**info.config.get("learned", {}), **found}})
+    for path in notes:
+        path.unlink()
     return info
 
 

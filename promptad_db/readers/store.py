@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def store(run: ImportedRun, root: Path, reject: Reject, *, replace: bool) -> Path:
     """The run folder of an imported run: a new one, or the one of the same run with what is new added to it."""
     suffix = run.fingerprint()
-    existing = sorted(root.glob(f"*-{suffix}")) if root.is_dir() else []
+    existing = sorted(filter(run_folder.is_run_folder, root.glob(f"*-{suffix}"))) if root.is_dir() else []
     source = {"kind": run.kind, "files": [_source_file(path) for path in sorted(run.files)]}
     changed = False
     if existing:
