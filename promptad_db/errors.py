@@ -7,10 +7,12 @@ class ExitCode(IntEnum):
     """What the command line answers to the shell."""
 
     DONE = 0
+    FINDINGS = 1
     WRONG_USAGE = 2
     DATABASE = 3
     BAD_INPUT = 4
     NO_ROWS = 5
+    BUG = 70  # EX_SOFTWARE of sysexits.h, so that a bug is not taken for a finding
     INTERRUPTED = 130
 
 

@@ -115,7 +115,7 @@ def test_no_traceback_reaches_a_user_without_debug(cli, monkeypatch):
 
     monkeypatch.setattr(reports, "report", breaks)
     answer = cli("report")
-    assert answer.code == 1
+    assert answer.code == 70
     assert "ZeroDivisionError: oops" in answer.err
     assert "--debug" in answer.err
     assert "Traceback" not in answer.err

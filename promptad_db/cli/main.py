@@ -18,10 +18,12 @@ COMMANDS = {
     "report": "reports",
     "audit": "reports",
     "compare": "reports",
+    "check": "check",
     "fuse": "fuse",
     "runs": "runs",
     "sql": "queries",
     "export": "queries",
+    "ui": "ui",
     "demo": "demo",
 }
 
@@ -66,8 +68,8 @@ def cli(*, debug: bool) -> None:
     promptad-db report --task seg  which branch is weak, where, by how much
     promptad-db sql 'SELECT ...'   ask anything else
 
-    Data goes to stdout, talk to stderr. Exit codes: 0 done, 2 wrong usage, 3 database (locked, newer schema), 4 bad
-    input (what could be taken was), 5 no rows match.
+    Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 check found an error, 2 wrong usage, 3 database
+    (locked, newer schema), 4 bad input (what could be taken was), 5 no rows match, 70 a bug.
     """
     del debug
 
@@ -112,6 +114,6 @@ def _explain(error: Exception) -> int:
         code = ExitCode.BAD_INPUT
     else:
         lines = [f"{type(error).__name__}: {error}", "  this is a bug; promptad-db --debug ... shows where"]
-        code = 1
+        code = ExitCode.BUG
     click.echo("\n".join(["error: " + visible(lines[0]), *map(visible, lines[1:])]), err=True)
     return code

@@ -49,11 +49,8 @@ def select(connection: sa.Connection, filters: Filters, *, each_variant: bool = 
     Of a cell that several variants ran baseline counts, else the latest run, and a note says so; with ``each_variant``
     it does not, for who looks at every variant by itself. Raises NoRowsError when nothing matches.
     """
-    filters, notes = _with_experiment(connection, filters)
-    for statement in load_sql("selection", "tables").sql.split(";"):
-        connection.exec_driver_sql(statement)
-    for step in ("chosen", "numbers"):
-        fill(connection, step, filters)
+    filters, notes = choose_runs(connection, filters)
+    fill(connection, "numbers", filters)
     if connection.execute(sa.text(_BOTH_TRUTHS)).scalar():
         fill(connection, "superseded", filters)
     for step in ("pairs", "ages", "seed_means", "summaries"):
@@ -64,6 +61,17 @@ def select(connection: sa.Connection, filters: Filters, *, each_variant: bool = 
         _check_branches(connection, filters)
     found = fetch(connection, load_sql("lists", "cautions").sql).records()[0]
     return filters, notes + ([] if each_variant else _rivals(found)) + _cautions(found, filters)
+
+
+def choose_runs(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[str]]:
+    """Make the temporary tables and fill the one of runs; returns as ``select`` does. Raises NoRowsError when the database
+    holds no runs.
+    """
+    filters, notes = _with_experiment(connection, filters)
+    for statement in load_sql("selection", "tables").sql.split(";"):
+        connection.exec_driver_sql(statement)
+    fill(connection, "chosen", filters)
+    return filters, notes
 
 
 def _check_branches(connection: sa.Connection, filters: Filters) -> None:

@@ -1,0 +1,54 @@
+"""Asking what is wrong: check."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from promptad_db.cli.options import db_option, filters_from, listed, look, note, output_options, run_filters, show
+from promptad_db.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@run_filters
+@listed(
+    "--only",
+    help="Only these checks: branch-scales, constant-scores, contradicted-reports, disagreeing-runs, duplicate-keys, "
+    "folders-gone, missing-cells, mixed-protocols, mixed-provenance, one-class-cells, orphans, saturated-scores, "
+    "support-in-test, test-selected-epochs, too-few-images, unfinished-runs.  [default: all]",
+)
+@click.option(
+    "--severity",
+    type=click.Choice(("error", "warning", "info")),
+    default="info",
+    show_default=True,
+    help="The least severity that is shown.",
+)
+@click.option(
+    "--top", type=click.IntRange(min=1), default=10, show_default=True, help="How many findings of a check to print."
+)
+@output_options
+@db_option
+def check(db: str | None, output_format: str, output: Path | None, **options: Any) -> ExitCode:
+    """Look for what makes numbers wrong or not comparable, with what to do about it.
+
+    Support images in the test set, epochs chosen on the test set, scores that say nothing, runs that disagree, cells
+    that are missing, rows that belong to nothing. Exit code 1 when a finding is an error. json and csv hold every
+    finding, the other formats the first of each check.
+    """
+    from promptad_db.db.check import check as make_check
+    from promptad_db.report import json_object, render, render_rows
+
+    made = make_check(db, filters_from(options), only=options["only"] or (), severity=options["severity"])
+    note(made.notes)
+    if output_format == "json":
+        show(json_object(made.content()), output)
+    elif output_format == "csv":
+        show(render_rows(made.findings, "csv"), output)
+    else:
+        show(render(made.sections(options["top"]), output_format, **look(output)), output)
+    return ExitCode.FINDINGS if made.errors else ExitCode.DONE

@@ -1,0 +1,60 @@
+-- A normal test image at distance zero from the support images is one of them: the test set leaks. That is a memory
+-- score of at most 2 % of the median of the normals, because half precision leaves 0.0002 to 0.0005 of a zero, and no
+-- other one below 20 %; scores stretched to 0..1 say nothing.
+WITH scored AS (
+    SELECT checked.number, checked.category, images.label, image_scores.image, image_scores.score
+    FROM checked
+    JOIN image_scores ON image_scores.run_id = checked.run_id AND image_scores.category = checked.category
+    JOIN images
+        ON images.run_id = checked.run_id
+        AND images.category = checked.category
+        AND images.image = image_scores.image
+    WHERE image_scores.branch = 'memory'
+),
+normals AS (
+    SELECT number, category, COUNT(*) AS images, PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY score) AS median
+    FROM scored
+    WHERE label = 0
+    GROUP BY number, category
+    HAVING COUNT(*) >= 3
+),
+stretched AS (
+    SELECT number, category
+    FROM scored
+    GROUP BY number, category
+    HAVING MIN(score) = 0 AND MAX(score) = 1
+),
+leaks AS (
+    SELECT
+        scored.number, scored.category, normals.images, normals.median,
+        COUNT(CASE WHEN scored.score <= 0.02 * normals.median THEN 1 END) AS leaked,
+        MIN(CASE WHEN scored.score <= 0.02 * normals.median THEN scored.image END) AS image,
+        MIN(scored.score) AS lowest,
+        MIN(CASE WHEN scored.score > 0.02 * normals.median THEN scored.score END) AS next_lowest
+    FROM scored
+    JOIN normals ON normals.number = scored.number AND normals.category = scored.category
+    WHERE scored.label = 0
+    GROUP BY scored.number, scored.category, normals.images, normals.median
+)
+SELECT
+    'error' AS severity,
+    checked.experiment, checked.method, checked.variant, checked.dataset, checked.category, checked.k_shot,
+    checked.seed, checked.task,
+    'memory' AS branch,
+    checked.run_id,
+    CONCAT(
+        leaks.image, CASE WHEN leaks.leaked > 1 THEN CONCAT(' and ', leaks.leaked - 1, ' more') END, ' of ',
+        leaks.images, ' normal images has memory score ', leaks.lowest, ', ',
+        CAST(100 * leaks.lowest / leaks.median AS NUMERIC(9, 2)), ' % of their median; the next one has ',
+        CAST(100 * leaks.next_lowest / leaks.median AS NUMERIC(9, 2)), ' %'
+    ) AS what,
+    'take the support images out of the test set and score again; promptad-db run does so by content' AS advice
+FROM leaks
+JOIN checked ON checked.number = leaks.number AND checked.category = leaks.category
+WHERE leaks.leaked > 0
+    AND ABS(leaks.lowest) <= 0.02 * leaks.median
+    AND leaks.next_lowest >= 0.2 * leaks.median
+    AND NOT EXISTS (
+        SELECT 1 FROM stretched WHERE stretched.number = leaks.number AND stretched.category = leaks.category
+    )
+ORDER BY leaks.lowest / leaks.median, checked.number, checked.category
