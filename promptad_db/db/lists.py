@@ -13,6 +13,7 @@ from promptad_db.db.sql_files import load_sql
 from promptad_db.errors import UsageError
 
 if TYPE_CHECKING:
+    from promptad_db.db.connect import Where
     from promptad_db.result_set import ResultSet
 
 SORTS = (
@@ -42,7 +43,7 @@ class RunSearch:
 
 
 def find_runs(
-    database: Path,
+    database: Where,
     wanted: RunSearch,
     *,
     sort: str = "created_at",
@@ -66,12 +67,12 @@ def find_runs(
     return replace(found, columns=found.columns[:-1], rows=rows, kinds=_kinds(found)), matches
 
 
-def experiments(database: Path) -> ResultSet:
+def experiments(database: Where) -> ResultSet:
     """Every experiment, the one with the newest run first, and how much was run in it."""
     return _listed(database, "experiment_sizes")
 
 
-def choices(database: Path) -> dict[str, list[str]]:
+def choices(database: Where) -> dict[str, list[str]]:
     """The values that occur, by the filter that takes them; numbers in their order, as texts."""
     found: dict[str, list[str]] = {}
     for name, value, _ in _listed(database, "choices").rows:
@@ -81,12 +82,12 @@ def choices(database: Path) -> dict[str, list[str]]:
     return found
 
 
-def run_places(database: Path) -> list[Path]:
+def run_places(database: Where) -> list[Path]:
     """The folders in which the run folders of the database lie."""
     return [Path(place) for (place,) in _listed(database, "run_places").rows]
 
 
-def run_cells(database: Path, run: str) -> ResultSet:
+def run_cells(database: Where, run: str) -> ResultSet:
     """The categories of a run (an id, or an unambiguous part of one): AUROCs, gap, and how many images."""
     with connect.reading(database) as connection:
         found = resolve_runs(connection, (run,))
@@ -96,14 +97,14 @@ def run_cells(database: Path, run: str) -> ResultSet:
 
 
 def cell_runs(
-    database: Path, *, dataset: str, category: str, k_shot: int, seed: int | None, task: str, experiment: str | None
+    database: Where, *, dataset: str, category: str, k_shot: int, seed: int | None, task: str, experiment: str | None
 ) -> ResultSet:
     """The runs that have one cell, the one that counts first."""
     cell = {"dataset": dataset, "category": category, "k_shot": k_shot, "seed": seed, "task": task}
     return _listed(database, "cell_runs", **cell, experiment=experiment)
 
 
-def _listed(database: Path, name: str, **parameters: Any) -> ResultSet:
+def _listed(database: Where, name: str, **parameters: Any) -> ResultSet:
     with connect.reading(database) as connection:
         return fetch(connection, load_sql("lists", name).sql, **parameters)
 
