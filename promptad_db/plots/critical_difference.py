@@ -1,0 +1,65 @@
+"""Mean ranks with their critical difference: two contenders differ significantly where their bars do not overlap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from promptad_db.plots.theme import Look, branch_scales, rows_of
+from promptad_db.plots.words import Row, distinct, task_name
+
+if TYPE_CHECKING:
+    from promptad_db.result_set import ResultSet
+
+
+def draw(result: ResultSet, look: Look) -> Any:
+    """One row a contender, the best on top: its mean rank, and a bar of one critical difference around it.
+
+    Bars of half the critical difference to each side overlap just where two mean ranks differ by no more than it
+    (Demsar, Journal of Machine Learning Research 7, 2006, section 3.2.2).
+    """
+    rows = result.records()
+    tasks = distinct(rows, "task")
+    beside = len(tasks) * (look.text_width(row["contender"] for row in rows) + 3 * look.size)
+    width = look.panel(len(tasks), beside=beside, suits=340)
+    panels = [_panel([row for row in rows if row["task"] == task], task, look, width) for task in tasks]
+    return alt.concat(*panels, columns=len(tasks))
+
+
+def _panel(rows: list[Row], task: str, look: Look, width: float) -> Any:
+    rows = sorted(rows, key=lambda row: (row["mean_rank"], row["contender"]))
+    order = distinct(rows, "contender")
+    for row in rows:
+        half = (row["critical_difference"] or 0.0) / 2
+        row.update(low=row["mean_rank"] - half, high=row["mean_rank"] + half)
+    colours, _ = branch_scales(order)
+    base = alt.Chart(rows_of(rows)).encode(
+        y=alt.Y("contender:N", sort=order, title=None).axis(grid=False, ticks=False, domain=False),
+        color=alt.Color("contender:N", scale=colours, legend=None),
+        tooltip=[
+            alt.Tooltip("contender:N"),
+            alt.Tooltip("mean_rank:Q", title="mean rank", format=".2f"),
+            alt.Tooltip("categories:Q"),
+            alt.Tooltip("critical_difference:Q", title="critical difference", format=".2f"),
+        ],
+    )
+    x = alt.X("low:Q", title="mean rank (1 is best)", scale=alt.Scale(zero=False))
+    bars = base.mark_bar(size=look.size * 0.5, opacity=0.4).encode(x=x, x2="high:Q")
+    dots = base.mark_point(filled=True, size=look.size * 5, opacity=1).encode(x="mean_rank:Q")
+    title = alt.Title(f"{task_name(task)}, {rows[0]['categories']} categories", fontSize=look.size)
+    return alt.layer(bars, dots).properties(width=width, height=alt.Step(2 * look.size), title=title)
+
+
+def say(result: ResultSet) -> str:
+    """The mean ranks of each task, the best first."""
+    rows = result.records()
+    told = []
+    for task in distinct(rows, "task"):
+        of_task = sorted((row for row in rows if row["task"] == task), key=lambda row: row["mean_rank"])
+        ranks = ", ".join(f"{row['contender']} {row['mean_rank']:.2f}" for row in of_task)
+        wide = of_task[0]["critical_difference"]
+        told.append(
+            f"{task_name(task)}: mean ranks {ranks}; critical difference {'unknown' if wide is None else f'{wide:.2f}'}."
+        )
+    return "Mean rank of each contender over the categories, 1 is best. " + " ".join(told)
