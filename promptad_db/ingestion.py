@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from promptad_db import run_folder
 from promptad_db.db.write import IndexOutcome, index_folders
 from promptad_db.errors import DatabaseError, InputError
-from promptad_db.readers import FILE_READERS, ImportedRun, ImportOptions, Reader, mvtec_maps
+from promptad_db.readers import FILE_READERS, ImportedRun, ImportOptions, Reader, mvtec_maps, pipe_tables
 from promptad_db.readers.store import store
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 SUFFIXES = (".json", ".csv", ".parquet")
+LOG_SUFFIXES = pipe_tables.SUFFIXES  # most of them are about something else, and not worth a word
 _NAMED = 3
 
 
@@ -84,7 +85,7 @@ def ingest(
     if not folders and not outcome.rejected:
         raise InputError(
             f"nothing to ingest in {', '.join(map(str, paths)) or 'the branches given'}",
-            f"looked for run folders (run.json) and result files ({', '.join(SUFFIXES)}); see promptad-db ingest --help",
+            f"looked for run folders (run.json) and result files ({', '.join(SUFFIXES + LOG_SUFFIXES)}); see promptad-db ingest --help",
         )
     folders = list({folder.resolve(): None for folder in folders})
     _index(folders, db, outcome, replace=replace, progress=progress)
@@ -142,7 +143,7 @@ def _below(folder: Path) -> Iterator[Path]:
                 subfolders.remove(name)
                 yield here / name
         for name in sorted(names):
-            if name.endswith(SUFFIXES) and not name.startswith("."):
+            if name.endswith(SUFFIXES + LOG_SUFFIXES) and not name.startswith("."):
                 yield here / name
 
 
@@ -157,6 +158,8 @@ def _classify(path: Path, found: _Found, outcome: IngestOutcome, *, named: bool)
         if reader.recognise(path):
             found.files.setdefault(index, []).append(path)
             return
+    if path.suffix in LOG_SUFFIXES and not named:
+        return
     reason = _unreadable(path)
     if named or reason:
         outcome.rejected.append((path, reason or "not a result file of a known format"))

@@ -44,6 +44,7 @@ class ImportedRun:
     variant: str = "baseline"
     selection: Selection = "unknown"
     render: Render | None = None
+    model: dict[str, Any] = field(default_factory=dict)
     categories: dict[str, CategoryResult] = field(default_factory=dict)
     files: set[Path] = field(default_factory=set)
     origins: dict[str, Path] = field(default_factory=dict)
@@ -73,6 +74,7 @@ class ImportedRun:
             created_at=created_at,
             finished_at=created_at,
             status="finished",
+            model=self.model,
             selection=self.selection,
             render=self.render,
             source=source,

@@ -1,0 +1,152 @@
+"""The pipe tables in log.txt of AnomalyCLIP and APRIL-GAN: percents with one decimal."""
+
+import pytest
+
+from promptad_db import ingest
+from promptad_db.readers import ImportOptions, pipe_tables
+
+STAMP = "24-12-18 12:08:53.440 - INFO: "
+CLIP = ["pixel_auroc", "pixel_aupro", "image_auroc", "image_ap"]
+GAN = ["auroc_px", "f1_px", "ap_px", "aupro", "auroc_sp", "f1_sp", "ap_sp"]
+ROWS = {"carpet": ["98.8", "90", "100", "100"], "metal_nut": ["74.6", "71.1", "92.4", "98.2"]}
+ARGUMENTS = {"dataset": "visa", "model": "ViT-L-14-336", "mode": "few_shot", "k_shot": "4", "seed": "42"}
+
+
+def table(columns, rows, *, mean=True):
+    """What tabulate(..., tablefmt="pipe") gives to the logger of both test.py."""
+    if mean:
+        rows = {**rows, "mean": ["86.7"] * len(columns)}
+    widths = [max(len(column), 5) for column in columns]
+    lines = ["| objects    | " + " | ".join(f"{c:>{w}}" for c, w in zip(columns, widths, strict=True)) + " |"]
+    lines.append("|:-----------|" + "|".join("-" * (w + 1) + ":" for w in widths) + "|")
+    lines += [
+        f"| {name:<10} | " + " | ".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=True)) + " |"
+        for name, cells in rows.items()
+    ]
+    return STAMP + "\n" + "\n".join(lines) + "\n"
+
+
+def arguments(**changes):
+    return "".join(f"{STAMP}{name}: {value}\n" for name, value in {**ARGUMENTS, **changes}.items())
+
+
+def write(root, text, name="results/4shot/log.txt"):
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def read(*paths, **options):
+    rejected = []
+    runs = list(pipe_tables.read(paths, ImportOptions(**options), lambda path, reason: rejected.append((path, reason))))
+    return runs, rejected
+
+
+def test_anomalyclip_is_the_semantic_branch_without_shots(tmp_path):
+    path = write(tmp_path, table(CLIP, ROWS))
+    assert pipe_tables.recognise(path)
+    (cls, seg), rejected = read(path, dataset="mvtec", seed=111)
+    assert not rejected
+    for run in (cls, seg):
+        assert (run.experiment, run.method, run.dataset, run.k_shot, run.seed) == (
+            "4shot", "AnomalyCLIP", "mvtec", 0, 111
+        )  # fmt: skip
+        assert list(run.categories) == ["carpet", "metal_nut"]
+    found = [(m.level, m.branch, m.metric, m.value, m.precision) for m in cls.categories["metal_nut"].metrics]
+    assert found == [
+        ("image", "semantic", "auroc", 0.924, pytest.approx(1e-3)),
+        ("image", "semantic", "ap", 0.982, pytest.approx(1e-3)),
+    ]
+    assert [(m.metric, m.value) for m in seg.categories["carpet"].metrics] == [("auroc", 0.988), ("aupro", 0.9)]
+
+
+def test_anomalyclip_tells_no_data_set_and_it_is_asked_for(tmp_path):
+    _, [(_, reason)] = read(write(tmp_path, table(CLIP, ROWS)))
+    assert "data set" in reason
+
+
+def test_april_gan_logs_its_arguments_and_fuses_both_branches(tmp_path):
+    rows = {"candle": ["97.9", "30", "20.5", "90", "91.2", "88", "93"]}
+    (cls, seg), rejected = read(write(tmp_path, arguments() + table(GAN, rows)))
+    assert not rejected
+    assert (cls.method, cls.dataset, cls.k_shot, cls.seed, cls.model) == (
+        "APRIL-GAN", "visa", 4, 42, {"name": "ViT-L-14-336"}
+    )  # fmt: skip
+    assert {m.metric: (m.branch, m.value) for m in cls.categories["candle"].metrics} == {
+        "auroc": ("mean", 0.912), "f1_max": ("mean", 0.88), "ap": ("mean", 0.93)
+    }  # fmt: skip
+    assert {m.metric: m.value for m in seg.categories["candle"].metrics} == {
+        "auroc": pytest.approx(0.979), "f1_max": 0.3, "ap": pytest.approx(0.205), "aupro": 0.9
+    }  # fmt: skip
+
+
+def test_april_gan_without_shots_is_the_semantic_branch(tmp_path):
+    text = arguments(mode="zero_shot") + table(GAN, {"candle": ["97.9"] * 7})
+    (cls, _), _ = read(write(tmp_path, text))
+    assert (cls.k_shot, cls.categories["candle"].metrics[0].branch) == (0, "semantic")
+
+
+def test_a_table_of_one_level_gives_one_run(tmp_path):
+    text = table(["image_auroc", "image_ap"], {"carpet": ["99.9", "100"]})
+    [run], rejected = read(write(tmp_path, text), dataset="mvtec")
+    assert not rejected
+    assert run.task == "cls"
+
+
+def test_two_tables_in_a_log_must_tell_the_same(tmp_path):
+    path = write(tmp_path, table(CLIP, ROWS) * 2)
+    assert read(path, dataset="mvtec")[1] == []
+    other = {**ROWS, "carpet": ["98.8", "90", "99", "100"]}
+    (cls, _), [(_, reason)] = read(write(tmp_path, table(CLIP, ROWS) + table(CLIP, other)), dataset="mvtec")
+    assert cls.categories["carpet"].metrics[0].value == 1.0
+    assert reason.endswith("carpet has other numbers here than further up")
+
+
+@pytest.mark.parametrize("bad", ["nan", "101", "-1", "x"])
+def test_a_number_that_cannot_be_meant_costs_its_cell(tmp_path, bad):
+    rows = {**ROWS, "metal_nut": ["74.6", "71.1", bad, "98.2"]}
+    (cls, seg), [(_, reason)] = read(write(tmp_path, table(CLIP, rows)), dataset="mvtec")
+    assert list(cls.categories) == ["carpet"]
+    assert list(seg.categories) == ["carpet"]
+    assert f"image_auroc of metal_nut is {bad!r}" in reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (table(CLIP, ROWS, mean=False), "the file was cut"),
+        (table(CLIP, ROWS)[:-60], "the file was cut"),
+        (table(CLIP, {"carpet": ["0.9", "0.8", "0.7", "1.0"]}).replace("86.7", " 0.9"), "look like fractions"),
+        (table([*CLIP[:3], CLIP[2]], ROWS), "same name"),
+        (table(CLIP, ROWS).encode() + b"\xff", "not UTF-8"),
+    ],
+)
+def test_a_broken_table_is_refused_whole(tmp_path, text, reason):
+    runs, [(_, told)] = read(write(tmp_path, text), dataset="mvtec")
+    assert not runs
+    assert reason in told
+
+
+def test_a_short_row_is_refused_by_its_line(tmp_path):
+    text = (
+        table(CLIP, ROWS).replace("|         98.2 |", "|").replace("|      98.2 |", "|").replace(" |     98.2 |", " |")
+    )
+    runs, [(_, reason)] = read(write(tmp_path, text), dataset="mvtec")
+    assert "has 4 cells, the header 5" in reason
+    assert all(list(run.categories) == ["carpet"] for run in runs)
+
+
+def test_logs_about_something_else_are_passed_over_in_silence(tmp_path):
+    write(tmp_path, "epoch [1/3], loss:2.8459\n", "in/train.log")
+    write(tmp_path, "torch==2.1\n", "in/requirements.txt")
+    write(tmp_path, table(CLIP, ROWS), "in/log.txt")
+    outcome = ingest(tmp_path / "in", db="d.duckdb", options=ImportOptions(dataset="mvtec"))
+    assert (len(outcome.added), outcome.skipped, outcome.rejected) == (2, [], [])
+    named = ingest(tmp_path / "in" / "train.log", db="d.duckdb")
+    assert [reason for _, reason in named.rejected] == ["not a result file of a known format"]
+
+
+def test_other_tables_are_not_recognised(tmp_path):
+    assert not pipe_tables.recognise(write(tmp_path, "| objects | loss |\n| a | 1 |\n"))
+    assert not pipe_tables.recognise(write(tmp_path, table(CLIP, ROWS), "table.md"))
