@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -69,7 +70,7 @@ def check_result(result: CategoryResult) -> None:
     if (result.scores or result.maps or result.masks is not None) and not count:
         raise InputError(f"category {result.category!r} has scores but no images")
     if len(set(result.images)) < count:
-        double = next(image for image in result.images if result.images.count(image) > 1)
+        double = Counter(result.images).most_common(1)[0][0]
         raise InputError(
             f"category {result.category!r}: two images are called {double!r}",
             "give images names that are unique in the category, such as defect/000.png",

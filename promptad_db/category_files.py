@@ -10,7 +10,9 @@ import numpy as np
 from promptad_db import files
 from promptad_db.category_checks import check_exact_metrics, check_metric, check_result, is_number
 from promptad_db.errors import InputError, UsageError
-from promptad_db.parquet_files import LARGEST_CATEGORY, finite, one_size, read_parquet, write_parquet
+from promptad_db.limits import LARGEST_CATEGORY
+from promptad_db.parquet_files import by_branch, finite, one_size, read_parquet, write_parquet
+from promptad_db.placement_files import PLACEMENTS_FILE, read_placements, write_placements
 from promptad_db.records import CategoryResult, Metric
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ def write_category_files(folder: Path, result: CategoryResult) -> None:
         write_parquet(folder / "maps.parquet", _map_rows(result))
     if result.masks is not None:
         write_parquet(folder / "masks.parquet", _mask_rows(result))
+    if result.placements:
+        write_placements(folder / PLACEMENTS_FILE, result)
     if result.timings:
         files.write_json(folder / "timings.json", {"images": len(result.images), "seconds": result.timings})
     if result.weights:
@@ -59,6 +63,8 @@ def read_category_files(folder: Path, category: str) -> CategoryResult:
         check_result(result)
     except InputError as error:
         raise InputError(f"{folder}: {error}") from error
+    if PLACEMENTS_FILE in names:
+        read_placements(folder / PLACEMENTS_FILE, result)
     check_exact_metrics(folder / "metrics.json", result)
     return result
 
@@ -84,11 +90,12 @@ def read_weights(path: Path) -> dict[str, NDArray[Any]]:
         from safetensors.numpy import load_file
     except ImportError as error:
         raise UsageError("saved prompts need safetensors", "pip install 'promptad-db[clip]'") from error
+    if not path.exists():
+        raise InputError(f"{path}: does not exist", "only runs of promptad-db run save their prompts")
+    files.require_file(path)
     try:
         weights: dict[str, NDArray[Any]] = load_file(path)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: does not exist", "only runs of promptad-db run save their prompts") from error
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise InputError(f"{path}: not a readable safetensors file ({error})") from error
     return weights
 
@@ -167,43 +174,29 @@ def _mask_rows(result: CategoryResult) -> pa.Table:
 
 
 def _read_images(path: Path, result: CategoryResult) -> None:
-    import pyarrow.compute as pc
-
     table = read_parquet(path)
-    by_branch: dict[str, tuple[list[str], list[Any], list[Any], NDArray[np.float64]]] = {}
-    for branch in dict.fromkeys(table["branch"].to_pylist()):
-        rows = table.filter(pc.equal(table["branch"], branch))
-        scores = finite(path, rows["score"].to_numpy().astype(np.float64))
-        by_branch[branch] = (
-            rows["image"].to_pylist(),
-            rows["label"].to_pylist(),
-            rows["defect_type"].to_pylist(),
-            scores,
-        )
-    if not by_branch:
-        raise InputError(f"{path}: holds no rows")
-    first = next(iter(by_branch.values()))
-    for branch, rows_of_branch in by_branch.items():
-        if rows_of_branch[:3] != first[:3]:
+    first: list[list[Any]] = []
+    for branch, rows in by_branch(table):
+        result.scores[branch] = finite(path, rows["score"].to_numpy().astype(np.float64))
+        columns = [rows[name].to_pylist() for name in ("image", "label", "defect_type")]
+        if columns != (first or columns):
             raise InputError(f"{path}: branch {branch!r} has other images or labels than the branch before it")
-        result.scores[branch] = rows_of_branch[3]
-    result.images = first[0]
-    result.defect_types = first[2] if any(kind is not None for kind in first[2]) else None
-    unknown = [label is None for label in first[1]]
+        first = columns
+    if not first:
+        raise InputError(f"{path}: holds no rows")
+    result.images, labels, defect_types = first
+    result.defect_types = defect_types if any(kind is not None for kind in defect_types) else None
+    unknown = [label is None for label in labels]
     if any(unknown) and not all(unknown):
         raise InputError(f"{path}: some images have no label")
     if not any(unknown):
-        if not set(first[1]) <= {0, 1}:
+        if not set(labels) <= {0, 1}:
             raise InputError(f"{path}: labels must be 0 (normal) or 1 (anomalous)")
-        result.labels = np.array(first[1], dtype=np.int8)
+        result.labels = np.array(labels, dtype=np.int8)
 
 
 def _read_maps(path: Path, result: CategoryResult) -> None:
-    import pyarrow.compute as pc
-
-    table = read_parquet(path)
-    for branch in dict.fromkeys(table["branch"].to_pylist()):
-        rows = table.filter(pc.equal(table["branch"], branch)).combine_chunks()
+    for branch, rows in by_branch(read_parquet(path)):
         if rows["image"].to_pylist() != result.images:
             raise InputError(f"{path}: the maps of branch {branch!r} are of other images than images.parquet")
         height, width = one_size(path, rows)
@@ -222,13 +215,12 @@ def _read_masks(path: Path, result: CategoryResult) -> None:
     height, width = one_size(path, table)
     if height * width * table.num_rows > LARGEST_CATEGORY:
         raise InputError(f"{path}: declares {height} x {width} masks, more than a category can hold")
-    try:
-        masks = [
-            decode_mask(np.asarray(row, dtype=np.int64), height, width) for row in table["run_lengths"].to_pylist()
-        ]
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{path}: {error}") from error
-    result.masks = np.stack(masks)
+    masks = result.masks = np.zeros((table.num_rows, height, width), dtype=bool)
+    for index, lengths in enumerate(table["run_lengths"]):
+        try:
+            masks[index] = decode_mask(lengths.values.to_numpy(zero_copy_only=False), height, width)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}: {error}") from error
 
 
 def _read_metrics(path: Path) -> list[Metric]:

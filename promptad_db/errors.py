@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+from promptad_db.limits import LONGEST_MESSAGE
+
 
 class ExitCode(IntEnum):
     """What the command line answers to the shell."""
@@ -25,6 +27,9 @@ class PromptadError(Exception):
     exit_code = ExitCode.BAD_INPUT
 
     def __init__(self, message: str, hint: str = "") -> None:
+        if len(message) > LONGEST_MESSAGE:
+            half = LONGEST_MESSAGE // 2
+            message = f"{message[:half]} ... {message[-half:]}"
         super().__init__(message)
         self.hint = hint
 

@@ -7,25 +7,50 @@ import json
 import math
 import os
 import secrets
+import stat
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from promptad_db.errors import InputError
+from promptad_db.limits import DEEPEST_JSON, LARGEST_TEXT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LARGEST_JSON = 1 << 30
 _READABLE = " !#$&'()+,;=@[]{}"
 _LONGEST_NAME = 200
 
 
+def require_file(path: Path, largest: int | None = None) -> None:
+    """InputError for what is no plain file of at most ``largest`` bytes: reading a pipe or a device could never end."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', error)})") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise InputError(f"{path}: cannot be read (Is a directory)")
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"{path}: not a plain file")
+    if largest is not None and found.st_size > largest:
+        raise InputError(f"{path}: larger than {largest >> 20} MiB, too large to be read")
+
+
+def read_text(path: Path) -> str:
+    """A small text file in UTF-8, with or without a byte order mark; InputError names the file."""
+    require_file(path, LARGEST_TEXT)
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text") from error
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file; NaN, infinities, broken or endless files are an InputError that names the file."""
+    require_file(path, LARGEST_TEXT)
     try:
-        if path.stat().st_size > LARGEST_JSON:
-            raise InputError(f"{path}: larger than 1 GiB, not read as JSON")
-        return json.loads(path.read_bytes(), parse_constant=_refuse_constant, parse_float=_finite_float)
+        content = json.loads(path.read_bytes(), parse_constant=_refuse_constant, parse_float=_finite_float)
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: not valid JSON ({error.msg} at line {error.lineno})") from error
     except UnicodeDecodeError as error:
@@ -38,6 +63,8 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
+    _require_shallow(path, content)
+    return content
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -98,6 +125,18 @@ def is_text(value: object) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _require_shallow(path: Path, content: Any) -> None:
+    level = [content]
+    for _ in range(DEEPEST_JSON):
+        nested = (
+            value.values() if isinstance(value, dict) else value for value in level if isinstance(value, dict | list)
+        )
+        level = [item for items in nested for item in items if isinstance(item, dict | list)]
+        if not level:
+            return
+    raise InputError(f"{path}: nested too deeply")
 
 
 class _NotANumberError(ValueError):

@@ -1,4 +1,4 @@
-"""The Parquet files of a category folder: their columns, checked before anything is believed."""
+"""Parquet files, checked before anything of them is believed: first their sizes, then their columns."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptad_db.errors import InputError
+from promptad_db.files import require_file
+from promptad_db.limits import LARGEST_NAMES, LARGEST_UNPACKED, MOST_PAGES, PACKING
+from promptad_db.parquet_pages import DELTA_BYTE_ARRAY, pages
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from typing import BinaryIO
 
     import pyarrow as pa
     from numpy.typing import NDArray
-
-
-LARGEST_CATEGORY = 1 << 31
+    from pyarrow import parquet as pq
 
 
 _COLUMNS = {
@@ -26,38 +29,77 @@ _COLUMNS = {
         "image": "string", "branch": "string", "height": "integer", "width": "integer", "scores": "list of float",
     },
     "masks.parquet": {"image": "string", "height": "integer", "width": "integer", "run_lengths": "list of int64"},
+    "placements.parquet": {
+        "image": "string", "level": "string", "branch": "string", "n_pos": "integer", "n_neg": "integer",
+        "pos_sum": "floating", "neg_sum": "floating",
+    },
 }  # fmt: skip
-
-
 _MAY_BE_NULL = ("defect_type", "label")
+_WIDEST_NUMBER = 12
+_LARGEST_FOOTER = 64 << 20
 
 
 def read_parquet(path: Path) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    """A Parquet file of a category folder with the columns of our format; InputError for anything else."""
+    require_file(path)
     try:
-        with pq.ParquetFile(path) as file:
-            groups = [file.metadata.row_group(index) for index in range(file.num_row_groups)]
-            declared = sum(group.column(index).num_values for group in groups for index in range(group.num_columns))
-            if declared > LARGEST_CATEGORY:
-                raise InputError(f"{path}: declares {declared:,} values, more than a category can hold")
-            table = file.read()
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0][:120]})") from error
-    missing = [name for name in _COLUMNS[path.name] if name not in table.column_names]
-    if missing:
-        raise InputError(f"{path}: lacks the columns {', '.join(missing)}")
+        table = read_columns(path, list(_COLUMNS[path.name]))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     return _of_types(path, table)
 
 
+def read_columns(path: Path, columns: Sequence[str], most_rows: int | None = None) -> pa.Table:
+    """The columns of these names that a Parquet file has, texts as plain strings.
+
+    What it would take in memory is known from its page headers before anything is decoded. Raises InputError, without
+    the path, for a file that is damaged or takes more than the limits allow.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    limits = {"thrift_string_size_limit": _LARGEST_FOOTER, "thrift_container_size_limit": _LARGEST_FOOTER}
+    try:
+        with pq.ParquetFile(path, **limits) as file, path.open("rb") as raw:
+            if most_rows is not None and file.metadata.num_rows > most_rows:
+                raise InputError(f"declares {file.metadata.num_rows:,} rows, more than {most_rows:,}")
+            wanted = [leaf for leaf in file.schema if leaf.path.partition(".")[0] in columns]
+            _check_sizes(file.metadata, raw, {leaf.path: _width(leaf) for leaf in wanted}, path.stat().st_size)
+            texts = [leaf.path for leaf in wanted if leaf.physical_type == "BYTE_ARRAY"]
+        # A text that stands in many rows is stored, and so read, once.
+        with pq.ParquetFile(path, read_dictionary=texts, **limits) as file:
+            table = file.read(columns=list(columns))
+        table.validate(full=True)
+        return _without_dictionaries(table)
+    except InputError:
+        raise
+    except UnicodeDecodeError as error:
+        raise InputError("not a readable Parquet file (a name is not UTF-8)") from error
+    except (OSError, pa.ArrowException, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise InputError(f"not a readable Parquet file ({reason})") from error
+
+
 def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write a table, compressed."""
     import pyarrow.parquet as pq
 
     pq.write_table(table, path, compression="zstd")
 
 
+def by_branch(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of each branch in their order, the branches in the order of their first rows."""
+    codes = table["branch"].combine_chunks().dictionary_encode()
+    numbers = codes.indices.to_numpy()
+    ordered = table.take(np.argsort(numbers, kind="stable"))
+    start = 0
+    for branch, count in zip(codes.dictionary.to_pylist(), np.bincount(numbers).tolist(), strict=True):
+        yield branch, ordered.slice(start, count)
+        start += count
+
+
 def one_size(path: Path, table: pa.Table) -> tuple[int, int]:
+    """The one height and width that all rows have, in pixels or cells of a grid."""
     sizes = set(zip(table["height"].to_pylist(), table["width"].to_pylist(), strict=True))
     if len(sizes) != 1 or any(not isinstance(edge, int) or edge < 1 for size in sizes for edge in size):
         raise InputError(f"{path}: the images of a category must have one size, found {sorted(sizes, key=str)[:3]}")
@@ -66,9 +108,66 @@ def one_size(path: Path, table: pa.Table) -> tuple[int, int]:
 
 
 def finite(path: Path, values: NDArray[Any]) -> NDArray[Any]:
+    """The values, none of which is NaN or infinite."""
     if not np.isfinite(values).all():
         raise InputError(f"{path}: holds NaN, infinite or missing scores")
     return values
+
+
+def _check_sizes(metadata: pq.FileMetaData, raw: BinaryIO, widths: dict[str, int], file_size: int) -> None:
+    """Refuse a file whose pages become more than a file of its size should, or other than its footer declares."""
+    needed = unpacked = count = 0
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        for chunk in (group.column(number) for number in range(group.num_columns)):
+            if chunk.path_in_schema not in widths:
+                continue
+            values = 0
+            for count, page in enumerate(pages(raw, _start(chunk), chunk.total_compressed_size), start=count + 1):
+                if page.encoding == DELTA_BYTE_ARRAY:
+                    raise InputError("a column is written as DELTA_BYTE_ARRAY, which is not read", "write it otherwise")
+                if count > MOST_PAGES:
+                    raise InputError(f"holds more than {MOST_PAGES:,} pages")
+                values += page.values
+                unpacked += page.unpacked
+            if values != chunk.num_values or values < group.num_rows:
+                raise InputError(f"{chunk.path_in_schema} holds {values:,} values, but declares {chunk.num_values:,}")
+            needed += values * widths[chunk.path_in_schema]
+    allowed = max(LARGEST_UNPACKED, PACKING * file_size)
+    if max(needed, unpacked) > allowed:
+        raise InputError(
+            f"declares {max(needed, unpacked):,} bytes, more than {allowed:,}, which a file of its size may"
+        )
+
+
+def _start(chunk: Any) -> int:
+    """Where the pages of a column start, as Arrow decides it."""
+    dictionary = chunk.dictionary_page_offset
+    return int(dictionary if dictionary and 0 < dictionary < chunk.data_page_offset else chunk.data_page_offset)
+
+
+def _width(leaf: Any) -> int:
+    """The most bytes that a value of a column takes in memory; for a text, of the number that stands for it."""
+    return max(_WIDEST_NUMBER, leaf.length) if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" else _WIDEST_NUMBER
+
+
+def _without_dictionaries(table: pa.Table) -> pa.Table:
+    """The table with plain texts, if they are not too large when each stands in its row."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for index, field in enumerate(table.schema):
+        if not pa.types.is_dictionary(field.type):
+            continue
+        column = table.column(index)
+        size = sum(
+            pc.sum(pc.binary_length(chunk.dictionary).cast(pa.int64()).take(chunk.indices)).as_py() or 0
+            for chunk in column.chunks
+        )
+        if size > LARGEST_NAMES:
+            raise InputError(f"the texts of column {field.name} take {size:,} bytes, more than {LARGEST_NAMES:,}")
+        table = table.set_column(index, field.name, column.cast(field.type.value_type))
+    return table
 
 
 def _of_types(path: Path, table: pa.Table) -> pa.Table:
@@ -82,6 +181,9 @@ def _of_types(path: Path, table: pa.Table) -> pa.Table:
         "list of float": lambda kind: _is_list(kind) and pa.types.is_float32(kind.value_type),
         "list of int64": lambda kind: _is_list(kind) and pa.types.is_int64(kind.value_type),
     }
+    missing = [name for name in _COLUMNS[path.name] if name not in table.column_names]
+    if missing:
+        raise InputError(f"{path}: lacks the columns {', '.join(missing)}")
     for name, wanted in _COLUMNS[path.name].items():
         found = [field.type for field in table.schema if field.name == name]
         if len(found) > 1 or not fits[wanted](found[0]):

@@ -168,7 +168,7 @@ def test_visa_as_published_is_checked_by_its_table(visa):
 def test_an_image_of_the_table_that_is_missing_is_named(visa):
     path = visa / "candle/Data/Images/Normal/0000.JPG"
     path.unlink()
-    assert f"{path}: not a readable image" in only_problem(visa, "visa")
+    assert f"{path}: cannot be read" in only_problem(visa, "visa")
 
 
 def test_a_mask_that_the_table_does_not_name_is_named(visa):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from promptad_db import files
 from promptad_db.errors import InputError
+from promptad_db.limits import LARGEST_TEXT
 
 HOSTILE_NAMES = [
     ".", "..", "../x", "../../etc/passwd", "/etc/passwd", "a/b", "a\\b", "C:\\x", "con:", " leading", ".hidden", "..x",
@@ -51,11 +52,11 @@ def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path):
         assert str(path) in str(error.value)
 
 
-def test_a_file_of_more_than_a_gibibyte_is_refused_unread(tmp_path):
+def test_a_file_that_is_too_large_is_refused_unread(tmp_path):
     path = tmp_path / "endless.json"
     with path.open("wb") as file:
-        file.truncate(files.LARGEST_JSON + 1)
-    with pytest.raises(InputError, match="larger than 1 GiB"):
+        file.truncate(LARGEST_TEXT + 1)
+    with pytest.raises(InputError, match="larger than 64 MiB"):
         files.read_json(path)
 
 

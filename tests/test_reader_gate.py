@@ -311,7 +311,7 @@ BROKEN_SCORES = {
     "maps of one branch": ({"task": "seg", "semantic_scores": SQUARE}, "shape [6, 2, 2], memory_scores [6]"),
     "maps without rows": ({"task": "seg", "semantic_scores": [[], []], "memory_scores": [[], []]}, "semantic_scores have shape"),
     "maps beyond float32": ({"task": "seg", "semantic_scores": SQUARE, "memory_scores": [[[1e300] * 2] * 2] * 6, "labels": None}, "memory_scores"),
-    "deep": ({"content": '{"memory_scores": [], "semantic_scores": ' + "[" * 70 + "]" * 70 + "}"}, "semantic_scores"),
+    "deep": ({"content": '{"memory_scores": [], "semantic_scores": ' + "[" * 60 + "]" * 60 + "}"}, "semantic_scores"),
     "endless depth": ({"content": '{"memory_scores": [], "semantic_scores": ' + "[" * 200_000}, "nested too deeply"),
 }  # fmt: skip
 

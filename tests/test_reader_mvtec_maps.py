@@ -275,8 +275,7 @@ def test_values_that_are_not_finite_in_single_precision_cost_the_category(bad):
     [
         (np.zeros((12, 16), np.uint8), "it holds uint8, an anomaly map holds floats"),
         (np.zeros((12, 16), np.complex64), "it holds complex64"),
-        (np.zeros((2, 12, 16), np.float32), "shape [2, 12, 16], wanted one [height, width]"),
-        (np.zeros((1, 12, 16), np.float32), "shape [1, 12, 16], wanted one [height, width]"),
+        (np.zeros((2, 12, 16), np.float32), "holds 2 images of shape [12, 16], wanted one [height, width]"),
     ],
 )
 def test_images_that_are_no_anomaly_maps_cost_the_category(pixels, reason):
@@ -305,9 +304,7 @@ def test_a_tiff_that_declares_a_huge_image_is_refused_before_its_pixels_are_read
             place = file.pages[0].tags[tag]
             raw[place.offset + 2 : place.offset + 12] = struct.pack("<HII", 4, 1, 100_000)
     path.write_bytes(raw.replace(b'{"shape": [12, 16]}', b" " * 19))
-    monkeypatch.setattr(
-        tifffile.TiffPageSeries, "asarray", lambda *_args, **_given: pytest.fail("the pixels were read")
-    )
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", lambda *_args, **_given: pytest.fail("the pixels were read"))
     assert "it declares 100,000 x 100,000 pixels" in only_rejection()[1]
 
 

@@ -157,5 +157,5 @@ def test_a_folder_without_shots_a_missing_file_and_no_text_are_refused(tmp_path)
     with pytest.raises(InputError, match="cannot be read"):
         read_shots_file(tmp_path / "none.json")
     written(tmp_path / "tile" / "selected_samples_per_run.txt", "").write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match="cannot be read as text"):
+    with pytest.raises(InputError, match="not UTF-8 text"):
         read_shots_file(tmp_path)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptad_db.errors import InputError, UsageError
+from promptad_db.files import require_file
+from promptad_db.limits import LARGEST_PICTURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
 
     from promptad_db.datasets.layout import LabelledImage
 
+# Pillow knows dozens of formats; some, such as EPS, start other programs.
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 _LARGEST_16_BIT = 65535
 _PLAIN_MODES = {"1", "L", "LA", "RGB", "RGBA", "RGBX", "F", "I"}
 _UNREADABLE = (
-    OSError, ValueError, SyntaxError, TypeError, EOFError, LookupError, ArithmeticError, struct.error, zlib.error,
+    OSError, ValueError, SyntaxError, TypeError, EOFError, LookupError, ArithmeticError, struct.error, zlib.error, Warning,
 )  # fmt: skip
 
 
@@ -95,8 +99,11 @@ def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_
 def _opened(path: Path) -> Iterator[Image]:
     """An open and fully decoded picture; what goes wrong in between is an InputError that names the file."""
     image_module = _pillow()
+    require_file(path)
     try:
-        with image_module.open(path) as image:
+        with image_module.open(path, formats=_FORMATS) as image:
+            if image.width * image.height > LARGEST_PICTURE:
+                raise InputError(f"{path}: declares {image.width:,} x {image.height:,} pixels, too many to read")
             image.load()
             yield image
     except InputError:

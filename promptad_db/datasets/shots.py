@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptad_db.errors import InputError
-from promptad_db.files import is_text, read_json
+from promptad_db.files import is_text, read_json, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,10 +149,7 @@ def _from_folder(folder: Path) -> dict[str, dict[int | None, tuple[str | int, ..
 
 
 def _runs_of(file: Path) -> dict[int | None, tuple[str | int, ...]]:
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read as text ({error})") from error
+    lines = read_text(file).splitlines()
     runs: dict[int | None, tuple[str | int, ...]] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():

@@ -10,12 +10,14 @@ Zou et al., ECCV 2022. Its one-class split is the one that PromptAD and others e
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from promptad_db.datasets.layout import GOOD, IMAGE_SUFFIXES, LabelledImage
 from promptad_db.errors import InputError
+from promptad_db.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,7 @@ TABLE = Path("split_csv") / "1cls.csv"
 BAD = "bad"
 _COLUMNS = ("object", "split", "label", "image", "mask")
 _SPLITS = ("train", "test")
+_NO_PATH = "\\:\0"
 _DEFECT_TYPES = {"normal": GOOD, "anomaly": BAD}
 
 
@@ -68,27 +71,24 @@ def _split_of(images: dict[str, LabelledImage]) -> Split:
 
 def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows of the table with their line numbers, every column a stripped text."""
+    reader = csv.DictReader(io.StringIO(read_text(table), newline=""), strict=True)
     try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
-            if missing:
-                found = ", ".join(reader.fieldnames or ()) or "nothing"
-                raise InputError(
-                    f"{table}: no column {', '.join(missing)} (looked for {', '.join(_COLUMNS)}; found {found})",
-                    "give the data set its own split_csv/1cls.csv",
-                )
-            for row in reader:
-                yield reader.line_num, {column: (row[column] or "").strip() for column in _COLUMNS}
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{table}: not a CSV table in UTF-8 ({error})") from error
-    except OSError as error:
-        raise InputError(f"{table}: cannot be read ({error.strerror})") from error
+        missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
+        if missing:
+            found = ", ".join(reader.fieldnames or ()) or "nothing"
+            raise InputError(
+                f"{table}: no column {', '.join(missing)} (looked for {', '.join(_COLUMNS)}; found {found})",
+                "give the data set its own split_csv/1cls.csv",
+            )
+        for row in reader:
+            yield reader.line_num, {column: (row[column] or "").strip() for column in _COLUMNS}
+    except csv.Error as error:
+        raise InputError(f"{table}: not a CSV table ({error})") from error
 
 
 def _labelled(root: Path, row: dict[str, str], where: str) -> LabelledImage:
     category, split, label = row["object"], row["split"], row["label"]
-    if not category or PurePosixPath(category).name != category:
+    if category in {"", ".."} or PurePosixPath(category).name != category or any(mark in category for mark in _NO_PATH):
         raise InputError(f"{where}: {category!r} is not the name of an object")
     if split not in _SPLITS:
         raise InputError(f"{where}: the split {split!r} is neither {_SPLITS[0]} nor {_SPLITS[1]}")
@@ -105,6 +105,6 @@ def _labelled(root: Path, row: dict[str, str], where: str) -> LabelledImage:
 def _inside(text: str, where: str) -> PurePosixPath:
     """A path of the table, if it stays below the root."""
     path = PurePosixPath(text)
-    if not path.name or path.is_absolute() or ".." in path.parts or any(mark in text for mark in "\\:\0"):
+    if not path.name or path.is_absolute() or ".." in path.parts or any(mark in text for mark in _NO_PATH):
         raise InputError(f"{where}: the path {text!r} does not lead to a file below the data root")
     return path

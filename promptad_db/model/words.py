@@ -10,6 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.errors import InputError
+from promptad_db.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,17 +104,15 @@ def load_vocabulary(extra: Path | None = None) -> Vocabulary:
         vocabulary = vocabulary.joined(_parse((folder / name).read_text("utf-8"), name))
     if extra is None:
         return vocabulary
-    try:
-        text = extra.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{extra}: cannot be read ({error})") from error
-    return vocabulary.joined(_parse(text, str(extra)))
+    return vocabulary.joined(_parse(read_text(extra), str(extra)))
 
 
 def _parse(text: str, name: str) -> Vocabulary:
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise InputError(f"{name}: nested too deeply") from error
+    except ValueError as error:
         raise InputError(f"{name}: not valid TOML ({error})") from error
     unknown = sorted(set(content) - set(_TABLES))
     if unknown:

@@ -6,12 +6,15 @@ import codecs
 import csv
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from promptad_db.errors import InputError
+from promptad_db.files import require_file
+from promptad_db.limits import LARGEST_TABLE, LARGEST_TABLE_FILE
+from promptad_db.parquet_files import read_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +29,6 @@ REQUIRED = ("dataset", "category", "k_shot", "task", "branch", "image", "label",
 OPTIONAL = ("seed", "experiment", "method", "variant", "defect_type")
 RUN = ("experiment", "method", "variant", "dataset", "k_shot", "seed", "task")
 LABELS = {"0": 0, "0.0": 0, "-0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1, "": None}
-LARGEST_TABLE = 100_000_000
 
 _WHOLE = re.compile(r"[+-]?\d{1,18}(\.0*)?")
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -36,7 +38,7 @@ _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 class Table:
     """The rows of one file, and their lines in it (a range for Parquet, which has rows only).
 
-    ``codes`` [rows] of a column point into its distinct ``values``, of which None is an empty one.
+    ``codes`` [rows] of a column point into its distinct ``values``, of which None, at ``empty``, is an empty one.
     """
 
     lines: Sequence[int]
@@ -44,6 +46,7 @@ class Table:
     values: dict[str, list[Any]]
     scores: NDArray[np.float64]
     given_scores: pa.ChunkedArray
+    empty: dict[str, int] = field(default_factory=dict)
 
     def value(self, column: str, row: int) -> Any:
         return self.values[column][self.codes[column][row]]
@@ -88,6 +91,8 @@ def load(path: Path, options: ImportOptions) -> Table:
         for name in (*REQUIRED[:-1], *OPTIONAL):
             column = given[name] if name in columns else absent
             table.codes[name], table.values[name] = _coded(column, name, default.get(name))
+            if None in table.values[name]:
+                table.empty[name] = table.values[name].index(None)
     return table
 
 
@@ -122,13 +127,7 @@ def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
 
 
 def _parquet(path: Path, columns: list[str]) -> tuple[pa.Table, range]:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        if file.metadata.num_rows > LARGEST_TABLE:
-            raise InputError(f"declares {file.metadata.num_rows:,} rows, more than {LARGEST_TABLE:,}")
-        table = file.read(columns=columns)
-    table.validate(full=True)
+    table = read_columns(path, columns, LARGEST_TABLE)
     return table, range(1, table.num_rows + 1)
 
 
@@ -147,6 +146,8 @@ def _csv(path: Path, columns: list[str]) -> tuple[pa.Table, list[int]]:
                 raise InputError(
                     f"line {reader.line_num} has {len(cells)} cells, the header {width}; nothing of it is taken"
                 )
+            if len(lines) > LARGEST_TABLE:
+                raise InputError(f"holds more than {LARGEST_TABLE:,} rows")
     table = pacsv.read_csv(
         path,
         parse_options=pacsv.ParseOptions(newlines_in_values=True),
@@ -177,6 +178,7 @@ def _reading(path: Path) -> Iterator[None]:
     """Whatever the readers of CSV and Parquet find wrong with a file, as an InputError."""
     import pyarrow as pa
 
+    require_file(path, LARGEST_TABLE_FILE if path.suffix == ".csv" else None)
     try:
         yield
     except InputError:

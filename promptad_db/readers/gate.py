@@ -11,13 +11,14 @@ branch columns are estimates from score means; those of mode max are kept, as ``
 from __future__ import annotations
 
 import csv
+import io
 import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from promptad_db.errors import InputError
-from promptad_db.files import read_json
+from promptad_db.files import read_json, read_text
 from promptad_db.readers.gate_cells import Cell, DisagreementError, RunKey, add_all, assembled, estimate
 from promptad_db.readers.imported import ImportedRun, ImportOptions, Reject, fraction, image_names, reported
 from promptad_db.records import LEVEL_OF_TASK, TASKS, CategoryResult, Metric, Task
@@ -96,11 +97,10 @@ def _read_results(path: Path, cells: dict[RunKey, dict[str, Cell]], options: Imp
 def _read_csv(path: Path, cells: dict[RunKey, dict[str, Cell]], options: ImportOptions, reject: Reject) -> None:
     seed = _seed_of_siblings(path.parent)
     seed = options.seed if seed is None else seed
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        try:
-            rows = list(csv.DictReader(file))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise InputError(f"not a readable CSV file ({error})") from error
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+    except csv.Error as error:
+        raise InputError(f"not a readable CSV file ({error})") from error
     for line, row in enumerate(rows, start=2):
         try:
             metrics = _metrics_of_row(row)
@@ -153,9 +153,7 @@ def _read_metadata(path: Path, cells: dict[RunKey, dict[str, Cell]], options: Im
     cell = _cell(cells, _place(path, options), seed, task, category)
     if cell.scores is not None and not _same_scores(cell.scores, result):
         cell.refused = True
-        raise DisagreementError(
-            f"its scores differ from those of {min(cell.files & set(path.parent.iterdir()), default=path.parent)}"
-        )
+        raise DisagreementError(f"its scores differ from those of {cell.scores_file or path.parent}")
     if cell.scores is None or result.labels is not None:
         cell.scores, cell.scores_file = result, path
     cell.files.add(path)

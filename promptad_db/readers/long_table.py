@@ -90,8 +90,7 @@ def _content(result: CategoryResult) -> tuple[object, ...]:
 def _category(table: Table, rows: NDArray[np.int64]) -> CategoryResult:
     """The scores of one category with their exact numbers; InputError for rows that do not fit together."""
     for column in ("category", "branch", "image"):
-        values = table.values[column]
-        empty = rows[table.codes[column][rows] == values.index(None)] if None in values else rows[:0]
+        empty = rows[table.codes[column][rows] == table.empty.get(column, -1)]
         if empty.size:
             raise InputError(f"{table.where(empty[0])}: {column} is empty")
     bad = rows[~np.isfinite(table.scores[rows])]
@@ -125,18 +124,20 @@ def _branches(
     table: Table, rows: NDArray[np.int64], image_of_row: NDArray[np.int64], images: list[str]
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
     codes = table.codes["branch"][rows]
-    for code in dict.fromkeys(codes.tolist()):
-        branch, mine = table.values["branch"][code], codes == code
-        times = np.bincount(image_of_row[mine], minlength=len(images))
-        if times.max() > 1:
-            image = int(np.argmax(times))
-            second = rows[mine & (image_of_row == image)][1]
-            raise InputError(f"{table.where(second)}: image {images[image]!r} stands twice in branch {branch!r}")
-        if not times.all():
-            lacking = np.flatnonzero(times == 0)
+    _, first, counts = np.unique(codes, return_index=True, return_counts=True)
+    of_branches = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
+    for mine in (of_branches[index] for index in np.argsort(first)):
+        branch, shown = table.value("branch", rows[mine[0]]), image_of_row[mine]
+        distinct, where = np.unique(shown, return_index=True)
+        if distinct.size < shown.size:
+            second = np.setdiff1d(np.arange(shown.size), where)[0]
+            image = images[shown[second]]
+            raise InputError(f"{table.where(rows[mine[second]])}: image {image!r} stands twice in branch {branch!r}")
+        if distinct.size < len(images):
+            lacking = np.setdiff1d(np.arange(len(images)), distinct)
             raise InputError(f"branch {branch!r} lacks {lacking.size} images, such as {images[lacking[0]]!r}")
         scores = np.empty(len(images))
-        scores[image_of_row[mine]] = table.scores[rows[mine]]
+        scores[shown] = table.scores[rows[mine]]
         yield branch, scores
 
 

@@ -11,6 +11,7 @@ have a map in every branch, and all of them one size.
 from __future__ import annotations
 
 import logging
+import math
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +19,8 @@ import numpy as np
 
 from promptad_db.datasets.layout import GOOD, LabelledImage, category_root, list_test_images, read_mask
 from promptad_db.errors import InputError, UsageError
+from promptad_db.files import require_file
+from promptad_db.limits import LARGEST_CATEGORY, LARGEST_PICTURE
 from promptad_db.readers.imported import ImportedRun, ImportOptions, Reject
 from promptad_db.records import CategoryResult, Render
 from promptad_db.scoring import score_category
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
 
 KIND = "mvtec-maps"
 SUFFIXES = (".tiff", ".tif")
-LARGEST_MAP = 2**31
+# Compressions that unpack to the size that the file declares; the others are images with a size of their own inside.
+COMPRESSIONS = {"NONE", "LZW", "ADOBE_DEFLATE", "DEFLATE", "PACKBITS", "LZMA", "ZSTD"}
 INSTALL = "pip install 'promptad-db[images]'"
 
 
@@ -140,6 +144,8 @@ def _fill(result: CategoryResult, images: list[LabelledImage], files: dict[str, 
     result.images = [image.name for image in images]
     result.defect_types = [image.defect_type for image in images]
     result.labels = np.array([image.defect_type != GOOD for image in images], dtype=np.int8)
+    if len(images) * size.height * size.width > LARGEST_CATEGORY:
+        raise InputError(f"{len(images)} maps of {size.height} x {size.width} are more than a category can hold")
     result.masks = np.zeros((len(images), size.height, size.width), dtype=bool)
     for row, image in enumerate(images):
         if image.mask is not None:
@@ -179,10 +185,11 @@ def _read_mask(path: Path) -> NDArray[np.bool_]:
 
 def _read_map(path: Path, size: _Size | None) -> NDArray[np.float32]:
     """A map [height, width] of finite numbers."""
+    require_file(path)
     try:
         with _tifffile().TiffFile(path) as file, np.errstate(over="ignore"):
             shape = _declared_shape(path, file, size)
-            pixels: NDArray[np.float32] = file.series[0].asarray().astype(np.float32)
+            pixels: NDArray[np.float32] = file.pages[0].asarray().astype(np.float32)
     except _MapError:
         raise
     except Exception as error:  # tifffile raises nearly anything on damaged files
@@ -197,16 +204,19 @@ def _read_map(path: Path, size: _Size | None) -> NDArray[np.float32]:
 
 def _declared_shape(path: Path, file: Any, size: _Size | None) -> tuple[int, ...]:
     """The shape that a TIFF declares, checked before its pixels are read: a small file can declare a huge image."""
-    shape: tuple[int, ...] = file.series[0].shape
-    if len(file.series) > 1 or len(shape) != 2:  # noqa: PLR2004 - rows and columns
-        raise _MapError(path, f"it holds {len(file.series)} images of shape {list(shape)}, wanted one [height, width]")
-    if file.series[0].dtype.kind != "f":
-        raise _MapError(path, f"it holds {file.series[0].dtype}, an anomaly map holds floats")
+    # Of a series tifffile would follow the file names in its metadata, a page is in this file alone.
+    page = file.pages[0]
+    shape: tuple[int, ...] = page.shape
+    if len(file.pages) > 1 or len(shape) != 2:  # noqa: PLR2004 - rows and columns
+        raise _MapError(path, f"it holds {len(file.pages)} images of shape {list(shape)}, wanted one [height, width]")
+    if page.dtype is None or page.dtype.kind != "f":
+        raise _MapError(path, f"it holds {page.dtype}, an anomaly map holds floats")
     if size is not None:
         size.check(path, shape)
-    if file.series[0].size > LARGEST_MAP:
+    if max(shape[0] * shape[1], math.prod(page.chunks)) > LARGEST_PICTURE:
         raise _MapError(path, f"it declares {shape[0]:,} x {shape[1]:,} pixels, too many to read")
-    page = file.pages[0]
+    if page.compression.name not in COMPRESSIONS:
+        raise _MapError(path, f"its compression {page.compression.name} is not read", "write it with zlib or none")
     if min((*page.dataoffsets, *page.databytecounts), default=0) < 1:
         raise _MapError(path, "a part of its pixels is missing")
     return shape

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptad_db.errors import InputError
+from promptad_db.files import read_text
 from promptad_db.readers.imported import ImportedRun, ImportOptions, Reject, reported
 from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Metric, Task
 
@@ -161,13 +162,9 @@ def _origin(path: Path, options: ImportOptions) -> _Origin:
 def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header, and every other row with the number of its line; a number that the end of the file cuts is marked."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_text(path)
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         rows = [(reader.line_num, cells) for cells in reader if cells]
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise InputError("not UTF-8 text") from error
     except csv.Error as error:
         raise InputError(f"not a readable CSV file ({error})") from error
     if not rows:

@@ -1,0 +1,39 @@
+"""How much a file may ask for before it is read: each limit is far above what results of the field need.
+
+A file that asks for more is refused by name, from the sizes that it declares, before memory is taken for them. Together
+they keep one read below about 4 GiB, whatever the file holds.
+"""
+
+LARGEST_TEXT = 64 << 20
+"""Bytes of a JSON, TOML or small CSV file, which Python objects can make twenty times as large. Scores of a thousand
+images on a 37 x 37 grid are 60 MB as JSON."""
+
+DEEPEST_JSON = 64
+"""Lists and objects within each other. What Python does with a value (repr, comparing, copying) is recursive as well."""
+
+LARGEST_TABLE_FILE = 1 << 30
+"""Bytes of a long table as CSV."""
+
+LARGEST_TABLE = 10_000_000
+"""Rows of a long table, each about 200 bytes while it is read: 10,000 categories of 100 images and ten branches."""
+
+LARGEST_UNPACKED = 512 << 20
+"""Bytes that a Parquet file may become in memory: two branches of 500 maps of 256 x 256, twice. A larger file may ..."""
+
+PACKING = 16
+"""... become this many times its own size. Scores hardly compress, 4 times at most; what does more is no scores."""
+
+MOST_PAGES = 200_000
+"""Pages of a Parquet file, about 1 MB each as they are usually written."""
+
+LARGEST_NAMES = 256 << 20
+"""Bytes of the texts in a column when each row has a text of its own: a Parquet file stores equal ones once."""
+
+LARGEST_PICTURE = 1 << 26
+"""Pixels of an image, a mask, an anomaly map or a rendered size: 8192 x 8192. Images of the field have up to 20 million."""
+
+LARGEST_CATEGORY = 1 << 30
+"""Pixels of all masks or rendered maps of one category: a thousand of 1024 x 1024."""
+
+LONGEST_MESSAGE = 2000
+"""Characters of an error: it quotes what it found, and a file decides how long that is."""
