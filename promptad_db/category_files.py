@@ -48,6 +48,8 @@ def write_category_files(folder: Path, result: CategoryResult) -> None:
 
 def read_category_files(folder: Path, category: str) -> CategoryResult:
     """Read all files of a category and check that they belong together."""
+    for path in folder.iterdir():
+        files.require_own(path)
     result = CategoryResult(category)
     result.metrics = _read_metrics(folder / "metrics.json")
     names = {path.name for path in folder.iterdir()}
@@ -78,9 +80,10 @@ def gate_path(folder: Path, branch: str) -> Path:
 
 def write_weights(path: Path, weights: Mapping[str, NDArray[Any]]) -> None:
     """Write arrays as safetensors: no pickle."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
-    save_file({name: np.ascontiguousarray(array) for name, array in weights.items()}, path)
+    # save_file would tell of a full disk by an error of its own instead of an OSError.
+    path.write_bytes(save({name: np.ascontiguousarray(array) for name, array in weights.items()}))
 
 
 def read_weights(path: Path) -> dict[str, NDArray[Any]]:
@@ -92,6 +95,7 @@ def read_weights(path: Path) -> dict[str, NDArray[Any]]:
         raise UsageError("saved prompts need safetensors", "pip install 'promptad-db[clip]'") from error
     if not path.exists():
         raise InputError(f"{path}: does not exist", "only runs of promptad-db run save their prompts")
+    files.require_own(path)
     files.require_file(path)
     try:
         weights: dict[str, NDArray[Any]] = load_file(path)

@@ -35,6 +35,12 @@ def require_file(path: Path, largest: int | None = None) -> None:
         raise InputError(f"{path}: larger than {largest >> 20} MiB, too large to be read")
 
 
+def require_own(path: Path) -> None:
+    """InputError for a link: what is in a run folder is in that folder, and nowhere else."""
+    if path.is_symlink():
+        raise InputError(f"{path}: a link; a run folder holds its files itself")
+
+
 def read_text(path: Path) -> str:
     """A small text file in UTF-8, with or without a byte order mark; InputError names the file."""
     require_file(path, LARGEST_TEXT)
@@ -76,6 +82,16 @@ def write_json(path: Path, content: Any) -> None:
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all."""
+    temporary = temporary_name(path)
+    try:
+        temporary.write_bytes(content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

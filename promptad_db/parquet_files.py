@@ -61,10 +61,9 @@ def read_columns(path: Path, columns: Sequence[str], most_rows: int | None = Non
     limits = {"thrift_string_size_limit": _LARGEST_FOOTER, "thrift_container_size_limit": _LARGEST_FOOTER}
     try:
         with pq.ParquetFile(path, **limits) as file, path.open("rb") as raw:
-            if most_rows is not None and file.metadata.num_rows > most_rows:
-                raise InputError(f"declares {file.metadata.num_rows:,} rows, more than {most_rows:,}")
             wanted = [leaf for leaf in file.schema if leaf.path.partition(".")[0] in columns]
-            _check_sizes(file.metadata, raw, {leaf.path: _width(leaf) for leaf in wanted}, path.stat().st_size)
+            widths = {leaf.path: _width(leaf) for leaf in wanted}
+            _check_sizes(file.metadata, raw, widths, path.stat().st_size, most_rows)
             texts = [leaf.path for leaf in wanted if leaf.physical_type == "BYTE_ARRAY"]
         # A text that stands in many rows is stored, and so read, once.
         with pq.ParquetFile(path, read_dictionary=texts, **limits) as file:
@@ -114,8 +113,12 @@ def finite(path: Path, values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
-def _check_sizes(metadata: pq.FileMetaData, raw: BinaryIO, widths: dict[str, int], file_size: int) -> None:
+def _check_sizes(
+    metadata: pq.FileMetaData, raw: BinaryIO, widths: dict[str, int], file_size: int, most_rows: int | None
+) -> None:
     """Refuse a file whose pages become more than a file of its size should, or other than its footer declares."""
+    if most_rows is not None and metadata.num_rows > most_rows:
+        raise InputError(f"declares {metadata.num_rows:,} rows, more than {most_rows:,}")
     needed = unpacked = count = 0
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)
@@ -123,11 +126,12 @@ def _check_sizes(metadata: pq.FileMetaData, raw: BinaryIO, widths: dict[str, int
             if chunk.path_in_schema not in widths:
                 continue
             values = 0
-            for count, page in enumerate(pages(raw, _start(chunk), chunk.total_compressed_size), start=count + 1):
-                if page.encoding == DELTA_BYTE_ARRAY:
-                    raise InputError("a column is written as DELTA_BYTE_ARRAY, which is not read", "write it otherwise")
+            for page in pages(raw, _start(chunk), chunk.total_compressed_size):
+                count += 1
                 if count > MOST_PAGES:
                     raise InputError(f"holds more than {MOST_PAGES:,} pages")
+                if page.encoding == DELTA_BYTE_ARRAY:
+                    raise InputError("a column is written as DELTA_BYTE_ARRAY, which is not read", "write it otherwise")
                 values += page.values
                 unpacked += page.unpacked
             if values != chunk.num_values or values < group.num_rows:

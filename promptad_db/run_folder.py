@@ -102,7 +102,7 @@ def gather_learned(folder: Path) -> RunInfo:
 
 def is_run_folder(folder: Path) -> bool:
     """Whether a folder claims to be a run folder: it has a run.json."""
-    return (folder / RUN_FILE).is_file()
+    return os.path.isfile(folder / RUN_FILE)  # noqa: PTH113 - False too where pathlib raises: no permission, too long a name
 
 
 def find_runs(root: Path) -> list[Path]:
@@ -115,6 +115,7 @@ def find_runs(root: Path) -> list[Path]:
 def read_run(folder: Path) -> RunInfo:
     """What run.json says; an InputError names the file and what is wrong with it."""
     path = folder / RUN_FILE
+    files.require_own(path)
     content = files.read_json(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no object")
@@ -186,7 +187,8 @@ def write_category(
 def read_category(folder: Path, category: str) -> CategoryResult:
     """Read one category back; whatever cannot be trusted is an InputError that names the file."""
     path = category_folder(folder, category)
-    if path.is_symlink() or not path.is_dir():
+    files.require_own(path)
+    if not path.is_dir():
         raise InputError(f"{path}: not a category folder")
     return read_category_files(path, category)
 
@@ -214,6 +216,7 @@ def has_weights(folder: Path, category: str) -> bool:
 def read_category_gate(folder: Path, category: str, branch: str = "gate") -> dict[str, Any]:
     """The learned gate of a fused branch, as it is stored; an InputError names the file when there is none."""
     path = gate_path(category_folder(folder, category), branch)
+    files.require_own(path)
     gate = files.read_json(path)
     if not isinstance(gate, dict):
         raise InputError(f"{path}: holds no object")
@@ -233,8 +236,9 @@ def remove_unfinished(folder: Path) -> None:
 def category_fingerprint(folder: Path, category: str) -> str:
     """A hash of all files of a category: equal means unchanged."""
     path = category_folder(folder, category)
+    files.require_own(path)
     with os.scandir(path) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_file())
+        names = sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
     return files.sha256_of(*(path / name for name in names))
 
 

@@ -164,7 +164,7 @@ def test_links_out_of_a_run_folder_are_not_followed(cli, log_run, tmp_path):
     (folder / "carpet").symlink_to(outside)
     answer = cli("ingest", folder)
     assert answer.code == 4
-    assert "not a category folder" in answer.err
+    assert "a link; a run folder" in answer.err
 
 
 def test_ingesting_the_folder_that_holds_runs_twice_finds_nothing_new(cli, shared_gate, tmp_path):

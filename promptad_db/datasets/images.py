@@ -102,14 +102,18 @@ def _opened(path: Path) -> Iterator[Image]:
     require_file(path)
     try:
         with image_module.open(path, formats=_FORMATS) as image:
-            if image.width * image.height > LARGEST_PICTURE:
-                raise InputError(f"{path}: declares {image.width:,} x {image.height:,} pixels, too many to read")
+            _require_small(path, image)
             image.load()
             yield image
     except InputError:
         raise
     except (*_UNREADABLE, image_module.DecompressionBombError) as error:
         raise InputError(f"{path}: not a readable image ({error})", "replace the file by a whole copy") from error
+
+
+def _require_small(path: Path, image: Image) -> None:
+    if image.width * image.height > LARGEST_PICTURE:
+        raise InputError(f"{path}: declares {image.width:,} x {image.height:,} pixels, too many to read")
 
 
 def _pillow() -> Any:

@@ -23,12 +23,12 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptad_db.errors import InputError
+from promptad_db.files import read_text
+from promptad_db.limits import LARGEST_TEXT
 from promptad_db.readers.reported_cells import (
     DATASETS,
-    LARGEST_TEXT,
     ReportedCells,
     Setting,
-    read_text,
     reported_metric,
     told,
     written_step,
@@ -52,6 +52,7 @@ METHODS = {"image_auroc": "AnomalyCLIP", "pixel_auroc": "AnomalyCLIP", "auroc_sp
 
 _HEADER = re.compile(r"^\|\s*objects\s*\|.*\b(pixel_auroc|image_auroc|auroc_px|auroc_sp)\b", re.MULTILINE)
 _ARGUMENT = re.compile(r" - INFO: (\w+): (.*)$")
+_WHOLE = re.compile(r"\d{1,18}")
 _ONE_DECIMAL = 0.1
 
 
@@ -153,7 +154,7 @@ def _setting(path: Path, table: _Table, options: ImportOptions) -> Setting:
     k_shot = options.k_shot
     if told_by_log.get("mode") == "zero_shot" or (method == "AnomalyCLIP" and k_shot is None):
         k_shot = 0
-    elif told_by_log.get("k_shot", "").isdigit():
+    elif _WHOLE.fullmatch(told_by_log.get("k_shot", "")):
         k_shot = int(told_by_log["k_shot"])
     seed = told_by_log.get("seed", "")
     dataset = told_by_log.get("dataset", "")
@@ -164,6 +165,6 @@ def _setting(path: Path, table: _Table, options: ImportOptions) -> Setting:
         task="cls",
         dataset=told(DATASETS.get(dataset, dataset) or options.dataset, "data set", "--dataset"),
         k_shot=told(k_shot, "K", "--k-shot"),
-        seed=int(seed) if seed.isdigit() else options.seed,
+        seed=int(seed) if _WHOLE.fullmatch(seed) else options.seed,
         backbone=told_by_log.get("model", ""),
     )

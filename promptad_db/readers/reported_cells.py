@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptad_db.errors import InputError
+from promptad_db.files import read_text
 from promptad_db.readers.imported import ImportedRun, fraction
 from promptad_db.records import CategoryResult, Level, Metric, Selection, Task
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-LARGEST_TEXT = 64 << 20
 DATASETS = {"MVTec": "mvtec", "MVTecAD": "mvtec", "mvtec": "mvtec", "VisA": "visa", "Visa": "visa", "visa": "visa"}
 
 _HEAD = 1 << 16
@@ -110,18 +110,6 @@ def told(value: Any, what: str, option: str) -> Any:
     if value in (None, ""):
         raise InputError(f"neither the file nor its place tells the {what}", f"give {option}")
     return value
-
-
-def read_text(path: Path) -> str:
-    """A whole text file; InputError when it is endless, unreadable or not UTF-8."""
-    try:
-        if path.stat().st_size > LARGEST_TEXT:
-            raise InputError(f"larger than {LARGEST_TEXT >> 20} MiB, not read as a table of results")
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise InputError("not UTF-8 text") from error
 
 
 def csv_header(path: Path) -> list[str]:
