@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from promptad_db import files
 from promptad_db.model.clip import ImageFeatures
@@ -76,7 +76,8 @@ class FeatureCache:
             place = self._place(image)
             temporary = files.temporary_name(place)
             try:
-                save_file({name: row.contiguous() for name, row in zip(_TENSORS, rows, strict=True)}, temporary, said)
+                tensors = {name: row.contiguous() for name, row in zip(_TENSORS, rows, strict=True)}
+                temporary.write_bytes(save(tensors, said))
                 temporary.replace(place)
             finally:
                 temporary.unlink(missing_ok=True)
