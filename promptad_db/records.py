@@ -24,6 +24,35 @@ PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 LEVEL_OF_TASK: dict[Task, Level] = {"cls": "image", "seg": "pixel"}
+MEMORY_ONLY = "memory_only"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What distinguishes the runs of one method on one data set."""
+
+    task: Task
+    k_shot: int
+    seed: int
+    variant: str
+
+    @property
+    def semantic(self) -> bool:
+        """Whether there is a semantic branch."""
+        return self.variant != MEMORY_ONLY
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One finished cell: AUROCs 0..1 by branch at the level of its task (None where undefined), and the seconds that
+    its own work took, beside the encoding that it shares.
+    """
+
+    dataset: str
+    category: str
+    setting: Setting
+    aurocs: dict[str, float | None]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -58,13 +87,29 @@ class Metric:
     note: str | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Placements:
+    """What each image adds to an AUROC, [N] arrays: at image level an image is one positive or one negative, at pixel
+    level it has ``n_pos`` anomalous and ``n_neg`` normal pixels.
+
+    ``pos_sum`` is the sum over its positives of the share of all negatives below, ``neg_sum`` that over its negatives of
+    the share of all positives above; ties count one half. AUROC = pos_sum.sum() / n_pos.sum() = neg_sum.sum() / n_neg.sum().
+    """
+
+    n_pos: NDArray[np.int64]
+    n_neg: NDArray[np.int64]
+    pos_sum: NDArray[np.float64]
+    neg_sum: NDArray[np.float64]
+
+
 @dataclass
 class CategoryResult:
     """What one run found in one category.
 
     ``scores`` holds [N] float64 image scores a branch, ``maps`` [N, h, w] float32 anomaly maps on the model's own grid,
     ``masks`` [N, H, W] booleans at the rendered size, ``labels`` [N] int8 with 1 = anomalous, None when unknown.
-    A category known only by reported numbers has no images at all. ``timings`` maps a stage to seconds. ``weights``
+    A category known only by reported numbers has no images at all. ``placements`` are by level and branch, of exact
+    AUROCs; runs of older versions have none. ``timings`` maps a stage to seconds. ``weights``
     are what the run learned in this category, arrays by name, and ``gates`` the learned gates of fused branches as JSON
     objects by branch; both are read back only when asked for.
     """
@@ -77,6 +122,7 @@ class CategoryResult:
     maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     masks: NDArray[np.bool_] | None = None
     metrics: list[Metric] = field(default_factory=list)
+    placements: dict[tuple[Level, str], Placements] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
     weights: dict[str, NDArray[Any]] = field(default_factory=dict)
     gates: dict[str, dict[str, Any]] = field(default_factory=dict)

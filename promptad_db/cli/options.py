@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FORMATS = ("table", "md", "csv", "json", "latex", "html")
 
 _BEYOND = 1 << 63
+_LONGEST_RANGE = 10_000
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,18 +33,31 @@ class Listed(click.ParamType[tuple[Any, ...]]):
         self.name = "list"
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
-        return "N[,N...]" if self.kind is int else "NAME[,NAME...]"
+        return "N[,N..N...]" if self.kind is int else "NAME[,NAME...]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
         if isinstance(value, tuple):
             return value
+        parts = [part.strip() for part in str(value).split(",") if part.strip()]
         try:
-            values = tuple(self.kind(part.strip()) for part in str(value).split(",") if part.strip())
-        except ValueError:
-            self.fail(f"{value!r} is not a list of whole numbers", param, ctx)
+            values = tuple(one for part in parts for one in (_numbers(part) if self.kind is int else (part,)))
+        except ValueError as error:
+            self.fail(f"{value!r} is not a list of whole numbers{error}", param, ctx)
         if any(isinstance(number, int) and abs(number) >= _BEYOND for number in values):
             self.fail(f"{value!r} holds a number beyond 64 bits", param, ctx)
         return values
+
+
+def _numbers(text: str) -> range | tuple[int]:
+    """One number, or a range with both ends, as 1..5."""
+    first, dots, last = text.partition("..")
+    try:
+        numbers = range(int(first), int(last) + 1) if dots else (int(first),)
+    except ValueError:
+        raise ValueError("") from None
+    if not numbers or len(numbers) > _LONGEST_RANGE:
+        raise ValueError(f": {text} holds {'none' if not numbers else f'more than {_LONGEST_RANGE}'}")
+    return numbers
 
 
 class Repeatable(click.Option):

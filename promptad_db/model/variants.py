@@ -11,6 +11,7 @@ from promptad_db.model.promptad import CONTEXTS, Objective, Training, loss_of, s
 from promptad_db.model.prompts import PromptLearner
 from promptad_db.model.spatial_prompts import SpatialPrompts
 from promptad_db.model.vision_guided import VisionGuided
+from promptad_db.records import MEMORY_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from promptad_db.records import Task
 
     Score = Callable[[Tensor], Tensor]
-
-MEMORY_ONLY = "memory_only"
 
 
 @dataclass(frozen=True)

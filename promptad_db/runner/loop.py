@@ -2,50 +2,34 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
+from promptad_db import run_folder
 from promptad_db.datasets import open_dataset
 from promptad_db.datasets.images import load_masks
 from promptad_db.errors import InterruptedRunError
+from promptad_db.listening import Listener
 from promptad_db.model.clip import ClipEncoder
 from promptad_db.model.feature_cache import FeatureCache
 from promptad_db.model.features import encode_shots, encode_test_images
 from promptad_db.model.words import load_vocabulary
-from promptad_db.records import LEVEL_OF_TASK, CategoryResult
+from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Cell
 from promptad_db.runner.evaluate import CategoryData, Evaluation
-from promptad_db.runner.plan import Job, Setting, make_jobs, settings_of
+from promptad_db.runner.plan import Job, make_jobs, settings_of
 from promptad_db.runner.source import Weights, saved_weights
 from promptad_db.tracking import index_runs
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
     from pathlib import Path
 
     from promptad_db.datasets import Category
     from promptad_db.model.features import Gallery
-    from promptad_db.model.words import Vocabulary
     from promptad_db.runner.request import Backbone, Request
-
-logger = logging.getLogger("promptad_db")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One finished cell: AUROCs 0..1 by branch at the level of its task (None where undefined), and the seconds that
-    its own work took, beside the encoding that it shares.
-    """
-
-    dataset: str
-    category: str
-    setting: Setting
-    aurocs: dict[str, float | None]
-    seconds: float
 
 
 @dataclass
@@ -54,21 +38,6 @@ class Outcome:
 
     folders: list[Path] = field(default_factory=list)
     cells: int = 0
-
-
-def _nothing(*_heard: object) -> None:
-    return
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Who hears of a pass: ``progress`` of the stage, its steps done and in all; ``cell`` of each finished cell;
-    ``note`` of what a reader must know.
-    """
-
-    progress: Callable[[str, int, int], None] = _nothing
-    cell: Callable[[Cell], None] = _nothing
-    note: Callable[[str], None] = logger.warning
 
 
 def run(
@@ -90,23 +59,29 @@ def run(
     listener = listener or Listener()
     dataset = open_dataset(request.dataset, request.data_root)
     categories = [dataset.category(name) for name in dict.fromkeys(request.categories or dataset.categories)]
-    vocabulary = load_vocabulary(request.prompts)
     if encoder is None:
         encoder = load_encoder(request.backbone, text=any(one.semantic for one in settings_of(request)))
+    work = Work(request, encoder, listener)
     saved = saved_weights(request.from_run, [one.name for one in categories], encoder) if request.from_run else {}
     jobs, notes = make_jobs(request, categories, encoder, runs=runs)
     for note in notes:
         listener.note(note)
     outcome = Outcome([job.run.folder for job in jobs])
     waiting = [job for job in jobs if set(job.shots) - job.done]
-    cache = FeatureCache(request.feature_cache, encoder) if request.feature_cache else None
-    work = _Work(request, encoder, cache, vocabulary, listener, sum(len(set(job.shots) - job.done) for job in waiting))
+    cells = sum(len(set(job.shots) - job.done) for job in waiting)
     status = "failed"
     try:
         for category in categories:
             open_jobs = [job for job in waiting if category.name not in job.done]
             if open_jobs:
-                work.category(category, open_jobs, saved.get(category.name, {}), outcome)
+                data = work.encode(category, open_jobs, saved.get(category.name, {}))
+                for job in open_jobs:
+                    cell = work.evaluate(job, data)
+                    outcome.cells += 1
+                    listener.progress("cells", outcome.cells, cells)
+                    listener.cell(cell)
+                for job in open_jobs:
+                    run_folder.gather_learned(job.run.folder)
                 index_runs([job.run.folder for job in open_jobs], db)
         status = "finished"
     except KeyboardInterrupt as error:
@@ -133,31 +108,25 @@ def load_encoder(backbone: Backbone, *, text: bool = True) -> ClipEncoder:
     )
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What is the same for every category of a pass."""
+class Work:
+    """What is done with one category after the other."""
 
-    request: Request
-    encoder: ClipEncoder
-    cache: FeatureCache | None
-    vocabulary: Vocabulary
-    listener: Listener
-    cells: int
+    def __init__(self, request: Request, encoder: ClipEncoder, listener: Listener) -> None:
+        self.request, self.encoder, self.listener = request, encoder, listener
+        self.cache = FeatureCache(request.feature_cache, encoder) if request.feature_cache else None
+        self.vocabulary = load_vocabulary(request.prompts)
 
-    def category(self, category: Category, jobs: list[Job], saved: Weights, outcome: Outcome) -> None:
-        """Encode one category, and evaluate every run in it."""
-        data = self._encode(category, jobs, saved)
-        for job in jobs:
-            started = time.perf_counter()
-            evaluation = Evaluation(job, data, self.encoder, self.request)
-            result = job.run.log_result(evaluation.run(), evaluation.clock)
-            job.done.add(category.name)
-            outcome.cells += 1
-            self.listener.progress("cells", outcome.cells, self.cells)
-            seconds = time.perf_counter() - started
-            self.listener.cell(Cell(category.dataset, category.name, job.setting, _aurocs(job, result), seconds))
+    def evaluate(self, job: Job, data: CategoryData) -> Cell:
+        """One run in an encoded category: train, score, and write it to the run folder."""
+        started = time.perf_counter()
+        evaluation = Evaluation(job, data, self.encoder, self.request)
+        result = job.run.log_result(evaluation.run(), evaluation.clock)
+        job.done.add(data.name)
+        seconds = time.perf_counter() - started
+        return Cell(self.request.dataset, data.name, job.setting, _aurocs(job, result), seconds)
 
-    def _encode(self, category: Category, jobs: list[Job], saved: Weights) -> CategoryData:
+    def encode(self, category: Category, jobs: list[Job], saved: Weights) -> CategoryData:
+        """All that the runs share in a category, each of its images encoded once."""
         name, request = category.name, self.request
         shots = encode_shots(self.encoder, {shot.name: shot for job in jobs for shot in job.shots[name]}, self.cache)
         galleries: dict[str, Gallery] = {

@@ -13,37 +13,24 @@ from promptad_db.datasets.shots import draw_shots, read_shots_file
 from promptad_db.errors import InputError
 from promptad_db.files import sha256_of
 from promptad_db.model.promptad import CONTEXTS
-from promptad_db.model.variants import MEMORY_ONLY
+from promptad_db.records import Setting
 from promptad_db.tracking import ActiveRun, resume_run, start_run
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from promptad_db.datasets import Category, LabelledImage
     from promptad_db.datasets.shots import ShotsFile
     from promptad_db.model.clip import ClipEncoder
-    from promptad_db.records import RunInfo, Task
+    from promptad_db.records import RunInfo
     from promptad_db.runner.request import Request
+
+Refused = dict[tuple[str, Setting], str]  # category and run, and why
 
 # What a run has beside its settings: it may grow when a run is gone on with.
 _GROWING = ("shots", "left_out_of_test", "learned")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One combination of a request."""
-
-    task: Task
-    k_shot: int
-    seed: int
-    variant: str
-
-    @property
-    def semantic(self) -> bool:
-        """Whether there is a semantic branch."""
-        return self.variant != MEMORY_ONLY
 
 
 @dataclass
@@ -62,10 +49,8 @@ class Job:
         return self.setting.semantic
 
     def learned(self, category: str, description: dict[str, Any]) -> None:
-        """Keep in run.json what people should know of what was learned in a category."""
-        config = self.run.info.config
-        learned = {**config.get("learned", {}), category: description}
-        self.run.info = run_folder.update_run(self.run.folder, config={**config, "learned": learned})
+        """Keep what people should know of what was learned in a category."""
+        run_folder.note_learned(self.run.folder, category, description)
 
 
 def settings_of(request: Request) -> list[Setting]:
@@ -85,17 +70,21 @@ def make_jobs(
     encoder: ClipEncoder,
     *,
     runs: str | os.PathLike[str] | None,
+    refused: Refused | None = None,
 ) -> tuple[list[Job], list[str]]:
     """The runs of a request, new ones or interrupted ones that match it, and notes on them.
 
     An interrupted run matches when its settings are the same: method, model, shots, prompts, training, rendering.
+    A category without shots for one of the runs is an InputError, or with ``refused`` left out of the run and put there.
     """
     root = run_folder.default_root(runs)
     jobs: list[Job] = []
     notes: list[str] = []
     chosen = read_shots_file(request.shots_file) if request.shots_file else None
     for setting in settings_of(request):
-        shots, left_out = _images(request, categories, setting, chosen)
+        shots, left_out = _images(request, categories, setting, chosen, refused)
+        if not shots:
+            continue
         wanted = _describe(request, encoder, setting, shots, left_out)
         earlier = _earlier(root, wanted, setting)
         if earlier is not None and request.resume:
@@ -115,19 +104,42 @@ def make_jobs(
     return jobs, list(dict.fromkeys(notes))
 
 
+def reopen_jobs(request: Request, category: Category, folders: Mapping[Setting, Path]) -> list[Job]:
+    """The runs in ``folders``, made by ``make_jobs`` of this request, that lack a category; their run.json stays as it is."""
+    chosen = read_shots_file(request.shots_file) if request.shots_file else None
+    jobs = []
+    for setting, folder in folders.items():
+        if category.name not in run_folder.list_categories(folder):
+            shots, left_out = _images(request, [category], setting, chosen)
+            run = ActiveRun(folder, run_folder.read_run(folder), request.fusions, db=False)
+            jobs.append(Job(run, setting, shots, left_out))
+    return jobs
+
+
 def _images(
-    request: Request, categories: list[Category], setting: Setting, chosen: ShotsFile | None
+    request: Request,
+    categories: list[Category],
+    setting: Setting,
+    chosen: ShotsFile | None,
+    refused: Refused | None = None,
 ) -> tuple[dict[str, tuple[LabelledImage, ...]], dict[str, frozenset[str]]]:
     if request.from_run is not None:
         return {category.name: () for category in categories}, {}
-    shots = {
-        category.name: chosen.shots(category, setting.k_shot)
-        if chosen
-        else draw_shots(category, setting.k_shot, setting.seed)
-        for category in categories
-    }
-    found = {category.name: frozenset(support_in_test(shots[category.name], category.test)) for category in categories}
-    return shots, {name: names for name, names in found.items() if names}
+    shots: dict[str, tuple[LabelledImage, ...]] = {}
+    left_out: dict[str, frozenset[str]] = {}
+    for category in categories:
+        try:
+            shots[category.name] = (
+                chosen.shots(category, setting.k_shot) if chosen else draw_shots(category, setting.k_shot, setting.seed)
+            )
+        except InputError as error:
+            if refused is None:
+                raise
+            refused[category.name, setting] = str(error)
+            continue
+        if names := support_in_test(shots[category.name], category.test):
+            left_out[category.name] = frozenset(names)
+    return shots, left_out
 
 
 def _describe(
@@ -225,6 +237,7 @@ def _comparable(run: RunInfo | dict[str, Any]) -> Any:
 
 def _go_on(folder: Path, request: Request, wanted: dict[str, Any]) -> ActiveRun:
     run = resume_run(folder, fusions=request.fusions, db=False)
+    run.info = run_folder.gather_learned(folder)
     config = {**run.info.config}
     for name in _GROWING:
         config[name] = {**config.get(name, {}), **wanted["config"].get(name, {})}
@@ -233,7 +246,7 @@ def _go_on(folder: Path, request: Request, wanted: dict[str, Any]) -> ActiveRun:
 
 
 def _finished(folder: Path, request: Request) -> ActiveRun:
-    run = ActiveRun(folder, run_folder.read_run(folder), request.fusions, db=False)
+    run = ActiveRun(folder, run_folder.gather_learned(folder), request.fusions, db=False)
     if run.info.status != "finished":
         run.close("finished")
     return run

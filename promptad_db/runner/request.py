@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from promptad_db.errors import UsageError
 from promptad_db.model.promptad import Training
@@ -12,12 +12,17 @@ from promptad_db.records import SELECTIONS, TASKS, Render, Selection, Task
 from promptad_db.scoring import DEFAULT_FUSIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from promptad_db.model.backbone import MemoryTap, Precision
 
 ImageScore = Literal["grid_max", "rendered_max"]
 IMAGE_SCORES: tuple[ImageScore, ...] = get_args(ImageScore)
+_OWN_OPTIONS = (
+    "dataset", "data_root", "experiment", "method", "selection", "image_score", "shots_file", "prompts", "from_run",
+    "feature_cache", "batch_size", "resume",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,33 @@ class Request:
     feature_cache: Path | None = None
     batch_size: int = 16
     resume: bool = False
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Request:
+        """A request from flat options, named as on the command line: ``model``, ``pretrained``, ``device``, ``epochs``,
+        ``resolution`` (pixels), ``k_shot``, ..., each with its default where it is left out or None.
+
+        Raises UsageError for ``memory_layers`` that are not two, and as the class does.
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        layers = given.get("memory_layers")
+        if layers is not None and len(layers) != 2:  # noqa: PLR2004 - as it says
+            raise UsageError("--memory-layers takes two numbers", "for example --memory-layers 2,7")
+        several = {f"{name}s": given[name] for name in ("task", "k_shot", "seed", "variant") if name in given}
+        if "from_run" in given and several:
+            raise UsageError(f"--from takes {', '.join(several)} from its run", "leave them out")
+        backbone = {"name": "model"} | {field.name: field.name for field in fields(Backbone)[1:]}
+        own = {name: given[name] for name in _OWN_OPTIONS if name in given}
+        if "category" in given:
+            own["categories"] = given["category"]
+        if "resolution" in given:
+            own["render"] = Render(given["resolution"], given["resolution"])
+        return cls(
+            backbone=Backbone(**{name: given[option] for name, option in backbone.items() if option in given}),
+            training=Training(**{name: given[name] for name in ("epochs",) if name in given}),
+            **several,
+            **own,
+        )
 
     def __post_init__(self) -> None:
         for name, values, allowed in (
