@@ -18,6 +18,7 @@ from promptad_db.fusion.recipes import custom_recipe, recipes
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from promptad_db.db.connect import Where
     from promptad_db.db.selection import Filters
     from promptad_db.fusion.gate import Gate
     from promptad_db.fusion.recipes import Recipe
@@ -64,7 +65,7 @@ def fuse(
 def fuse_selected(
     filters: Filters,
     chosen: Sequence[Recipe],
-    database: Path,
+    database: Where,
     options: FuseOptions,
     *,
     runs: str | os.PathLike[str] | None = None,
@@ -95,7 +96,7 @@ def fuse_paths(
     paths: Sequence[Path],
     filters: Filters,
     chosen: Sequence[Recipe],
-    database: Path,
+    database: Where,
     options: FuseOptions,
     *,
     progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
@@ -113,7 +114,7 @@ def fuse_paths(
 def fuse_folders(
     folders: Sequence[Path],
     chosen: Sequence[Recipe],
-    database: Path,
+    database: Where,
     options: FuseOptions,
     progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
 ) -> FuseOutcome:
@@ -147,12 +148,12 @@ def read_gate(folder: str | os.PathLike[str], category: str, branch: str = "gate
     return gate_of_document(run_folder.read_category_gate(Path(folder), category, branch))
 
 
-def _index(outcome: FuseOutcome, database: Path) -> None:
+def _index(outcome: FuseOutcome, database: Where) -> None:
     try:
         indexed = index_folders(outcome.folders, database, replace=True, at_once=True)
     except DatabaseError as error:
         places = [str(folder) for folder in outcome.folders]
-        command = shlex.join(["promptad-db", "ingest", "--replace", *places, "--db", str(database)])
+        command = shlex.join(["promptad-db", "ingest", "--replace", *places, "--db", str(database_path(database))])
         error.hint += f"\n  the run folders are complete; this will finish the job: {command}"
         raise
     outcome.rejected += [reason for reason in indexed.rejected if reason[0] not in dict(outcome.rejected)]

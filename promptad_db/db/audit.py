@@ -18,7 +18,7 @@ from promptad_db.errors import NoRowsError
 from promptad_db.result_set import ResultSet, Section
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from promptad_db.db.connect import Where
 
 ESTIMATES = ("auto", "stored", "computed")
 
@@ -70,7 +70,7 @@ class Audit:
         ]
 
 
-def audit(database: Path, filters: Filters, *, estimate: str = "auto") -> Audit:
+def audit(database: Where, filters: Filters, *, estimate: str = "auto") -> Audit:
     """Compare the estimates with the true numbers of the same cells.
 
     ``estimate`` says which: ``stored`` ones (approx numbers of imported files), those ``computed`` from the score means

@@ -16,9 +16,10 @@ from promptad_db.result_set import Section
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import sqlalchemy as sa
+
+    from promptad_db.db.connect import Where
 
 KINDS = ("run", "experiment", "method", "variant", "branch")
 _COLUMN = {"experiment": "experiment", "method": "method", "variant": "variant"}
@@ -26,7 +27,7 @@ _FILTER = {"run": "run_ids", "experiment": "experiments", "method": "methods", "
 
 
 def compare(
-    database: Path, first: str, second: str, filters: Filters, *, kind: str = "auto", branch: str | None = None
+    database: Where, first: str, second: str, filters: Filters, *, kind: str = "auto", branch: str | None = None
 ) -> Report:
     """Totals and categories of ``second`` against ``first``; wins are cells where ``second`` is higher.
 
@@ -66,7 +67,7 @@ def compare(
 
 
 def compare_variants(
-    database: Path, variants: Sequence[str], filters: Filters, *, min_gap: float = WEAK, branch: str | None = None
+    database: Where, variants: Sequence[str], filters: Filters, *, min_gap: float = WEAK, branch: str | None = None
 ) -> Report:
     """The sections *variants* and *repairs* of the first variant against the others; of one alone, against baseline.
 

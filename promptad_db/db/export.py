@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from promptad_db.db.connect import Where
+
 EXPORT_FORMATS = ("parquet", "csv")
 
 
@@ -22,7 +24,7 @@ def exportable() -> list[str]:
 
 
 def export(
-    database: Path, folder: Path, *, file_format: str = "parquet", only: Sequence[str] = (), force: bool = False
+    database: Where, folder: Path, *, file_format: str = "parquet", only: Sequence[str] = (), force: bool = False
 ) -> list[Path]:
     """Write ``<folder>/<name>.<format>`` for every table and view, or ``only`` some; returns the files.
 
@@ -35,14 +37,13 @@ def export(
     existing = [file for file in files.values() if file.exists()]
     if existing and not force:
         raise InputError(f"{existing[0]}: exists", "--force writes over it")
-    options = "FORMAT parquet, COMPRESSION zstd" if file_format == "parquet" else "FORMAT csv, HEADER"
-    with connect.reading(database) as connection:
+    place = connect.database_path(database)
+    with connect.reading(place) as connection:
         folder.mkdir(parents=True, exist_ok=True)
         for name, file in files.items():
             temporary = temporary_name(file)
-            quoted = str(temporary).replace("'", "''")
             try:
-                connection.exec_driver_sql(f"COPY (SELECT * FROM {name}) TO '{quoted}' ({options})")  # noqa: S608
+                place.export(connection, name, temporary, file_format=file_format)
                 temporary.replace(file)
             finally:
                 temporary.unlink(missing_ok=True)

@@ -16,6 +16,8 @@ from promptad_db.errors import DatabaseError, SchemaError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from promptad_db.db.connect import Where
+
 
 def migrations_folder() -> Path:
     """The migrations: inside the installed package, or at the top of a checkout."""
@@ -28,15 +30,16 @@ def migrations_folder() -> Path:
     )
 
 
-def init(path: Path) -> tuple[str | None, str]:
+def init(database: Where) -> tuple[str | None, str]:
     """Make a database, or bring an older one to this schema; returns the revisions before and after."""
-    existed = path.exists()
-    with connect.migrating(path) as connection:
+    place = connect.database_path(database)
+    existed = place.exists()
+    with connect.migrating(place) as connection:
         before = connect.revision_of(connection) if existed else None
         if before is not None and before > connect.HEAD:
-            connect.check_revision(connection, path)
+            connect.check_revision(connection, place)
         if existed and before is None and sa.inspect(connection).get_table_names():
-            raise SchemaError(f"{path}: holds tables that are not ours", "give --db another file")
+            raise SchemaError(f"{place}: holds tables that are not ours", "give --db another file or database")
         if before != connect.HEAD:
             upgrade(connection)
     return before, connect.HEAD

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from promptad_db.db import connect
-from promptad_db.errors import DatabaseError, QueryError
+from promptad_db.errors import QueryError
 from promptad_db.result_set import ResultSet
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from promptad_db.db.connect import Where
+    from promptad_db.db.place import Place
 
 
-def open_db(path: str | os.PathLike[str] | None = None, read_only: bool = True) -> Database:  # noqa: FBT001, FBT002
-    """Open a database: the argument, else PROMPTAD_DB, else ./promptad.duckdb.
+def open_db(path: Where | None = None, read_only: bool = True) -> Database:  # noqa: FBT001, FBT002
+    """Open a database: the argument (a DuckDB file or a PostgreSQL address), else PROMPTAD_DB, else ./promptad.duckdb.
 
     With ``read_only`` (the default) it must exist and have this version's schema, and its queries cannot change it nor
     reach files or the network; otherwise a missing one is made. No connection stays open between queries.
@@ -31,7 +32,7 @@ def open_db(path: str | os.PathLike[str] | None = None, read_only: bool = True) 
 class Database:
     """A database that is opened, asked and closed again at every query."""
 
-    def __init__(self, path: Path, *, read_only: bool = True) -> None:
+    def __init__(self, path: Place, *, read_only: bool = True) -> None:
         self.path = path
         self.read_only = read_only
         with self._connection():
@@ -43,9 +44,8 @@ class Database:
         Raises QueryError with the database's own message when the query does not run, and for several read-only queries.
         """
         with self._connection() as connection:
-            if self.read_only:
-                _check_one(connection, sql)
-            return user_query(connection, sql, params, limit)
+            options = self.path.options_for(connection, sql) if self.read_only else {}
+            return user_query(connection, sql, params, limit, options)
 
     @contextmanager
     def _connection(self) -> Iterator[sa.Connection]:
@@ -57,16 +57,22 @@ class Database:
                 yield connection
 
 
-def user_query(connection: sa.Connection, sql: str, params: dict[str, Any], limit: int | None) -> ResultSet:
+def user_query(
+    connection: sa.Connection, sql: str, params: dict[str, Any], limit: int | None, options: dict[str, Any]
+) -> ResultSet:
     """Run SQL that a person wrote; what the database says against it becomes a QueryError."""
     if not sql.strip():
         raise QueryError("the query is empty")
+    connection = connection.execution_options(**options)
     try:
-        result = connection.execute(sa.text(sql), params) if params else connection.exec_driver_sql(sql)
-        if not result.returns_rows:
-            return ResultSet((), [])
-        return _fetched(result, limit)
+        if params:
+            result = connection.execute(sa.text(sql), params)
+        else:  # without parameters a % is a character like others
+            result = connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+        return _rows(result, limit) if result.returns_rows else ResultSet((), [])
     except sa.exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise
         raise QueryError(f"the query does not run: {str(error.orig).strip()}") from error
     except sa.exc.StatementError as error:
         raise QueryError(
@@ -74,23 +80,9 @@ def user_query(connection: sa.Connection, sql: str, params: dict[str, Any], limi
         ) from error
 
 
-def _check_one(connection: sa.Connection, sql: str) -> None:
-    """Refuse several statements, of which DuckDB would answer the last alone."""
-    import duckdb
-
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    try:
-        count = len(driver.extract_statements(sql))
-    except duckdb.Error:  # running it says what is wrong, and a :name is no error there
-        return
-    if count > 1:
-        raise QueryError(f"the query does not run: {count} queries were given", "give one at a time")
-
-
 def fetch(connection: sa.Connection, sql: str, **params: Any) -> ResultSet:
     """Run SQL of our own."""
-    return _fetched(execute(connection, sql, **params), None)
+    return _rows(execute(connection, sql, **params), None)
 
 
 def execute(connection: sa.Connection, sql: str, **params: Any) -> sa.CursorResult[Any]:
@@ -111,10 +103,7 @@ def _sql_type(value: Any) -> sa.types.TypeEngine[Any]:
     return types.get(type(value), sa.String())
 
 
-def _fetched(result: sa.CursorResult[Any], limit: int | None) -> ResultSet:
-    try:
-        rows = [tuple(row) for row in (result.fetchall() if limit is None else result.fetchmany(limit + 1))]
-    except sa.exc.DBAPIError as error:
-        raise DatabaseError(f"reading the answer failed: {error.orig}") from error
+def _rows(result: sa.CursorResult[Any], limit: int | None) -> ResultSet:
+    rows = [tuple(row) for row in (result.fetchall() if limit is None else result.fetchmany(limit + 1))]
     cut = limit is not None and len(rows) > limit
     return ResultSet(tuple(result.keys()), rows[:limit] if cut else rows, cut=cut)

@@ -14,9 +14,10 @@ from promptad_db.result_set import Section
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import sqlalchemy as sa
+
+    from promptad_db.db.connect import Where
 
 SECTIONS = (
     "summary", "datasets", "worst", "k-shot", "categories", "fusion", "compare", "variants", "repairs", "gate",
@@ -35,7 +36,7 @@ class Report:
 
 
 def report(
-    database: Path, filters: Filters, *, sections: Sequence[str] = (), top: int = 10, min_gap: float | None = None
+    database: Where, filters: Filters, *, sections: Sequence[str] = (), top: int = 10, min_gap: float | None = None
 ) -> Report:
     """The sections asked for, by default all that have something to say: ``compare`` needs both tasks, ``fusion`` true
     AUROCs, ``variants`` and ``repairs`` several variants, ``cost`` timings, ``gate`` and ``gate-picks`` a gate.

@@ -12,13 +12,15 @@ from promptad_db.db import connect
 from promptad_db.db.query import fetch
 from promptad_db.db.selection import _with_experiment, resolve_runs
 from promptad_db.db.sql_files import load_sql
-from promptad_db.db.write import delete_rows, index_folders
+from promptad_db.db.stored import delete_rows
+from promptad_db.db.write import index_folders
 from promptad_db.errors import InputError, NoRowsError
 from promptad_db.result_set import ResultSet, Section
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from promptad_db.db.connect import Where
     from promptad_db.db.selection import Filters
     from promptad_db.records import RunInfo
 
@@ -27,7 +29,7 @@ LEARNED = "learned"
 
 
 def list_runs(
-    database: Path,
+    database: Where,
     *,
     experiments: Sequence[str] | None = None,
     tasks: Sequence[str] | None = None,
@@ -41,7 +43,7 @@ def list_runs(
         return fetch(connection, load_sql("lists", "runs").sql, **listed, tag=tag)
 
 
-def select_folders(database: Path, filters: Filters) -> tuple[dict[str, Path], list[str]]:
+def select_folders(database: Where, filters: Filters) -> tuple[dict[str, Path], list[str]]:
     """Run id to folder of the runs that the filters choose, the oldest first, and notes for the reader.
 
     The filters of categories, branches and provenance say nothing about runs. Raises NoRowsError when no run matches.
@@ -58,7 +60,7 @@ def select_folders(database: Path, filters: Filters) -> tuple[dict[str, Path], l
     return {run_id: Path(folder) for run_id, folder in found}, notes
 
 
-def show_run(database: Path, run: str) -> list[Section]:
+def show_run(database: Where, run: str) -> list[Section]:
     """What is known of one run: its run.json as rows, what it learned in each category (epochs, the words that it chose,
     ...; only when its folder is there and says so), and every number with its provenance.
     """
@@ -81,7 +83,7 @@ def show_run(database: Path, run: str) -> list[Section]:
     ]
 
 
-def tag_run(database: Path, run: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> tuple[str, ...]:
+def tag_run(database: Where, run: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> tuple[str, ...]:
     """Add and remove tags of a run; returns the tags that it has then."""
     folder = folder_of(database, run)
     tags = dict.fromkeys([*run_folder.read_run(folder).tags, *add])
@@ -91,32 +93,34 @@ def tag_run(database: Path, run: str, *, add: Sequence[str] = (), remove: Sequen
     return kept
 
 
-def note_run(database: Path, run: str, note: str | None) -> None:
+def note_run(database: Where, run: str, note: str | None) -> None:
     """Set the note of a run; None or an empty text takes it away."""
     folder = folder_of(database, run)
     run_folder.update_run(folder, note=note or None)
     index_folders([folder], database)
 
 
-def delete_run(database: Path, run: str) -> Path | None:
+def delete_run(database: Where, run: str) -> Path | None:
     """Take a run out of the database and move its folder to the trash beside it; returns where it is now."""
-    with connect.writing(database) as connection:
+    place = connect.database_path(database)
+    with connect.writing(place) as connection:
         run_id = _one(connection, run)
         row = fetch(connection, load_sql("lists", "run_row").sql, run_id=run_id).records()[0]
+        place.hold(connection, [run_id])
         delete_rows(connection, [run_id])
         folder = Path(row["folder"])
         if not folder.is_dir():
             return None
         trash = folder.parent / TRASH
         trash.mkdir(exist_ok=True)
-        place = trash / folder.name
-        if place.exists():
-            shutil.rmtree(place)
-        folder.rename(place)
-        return place
+        discarded = trash / folder.name
+        if discarded.exists():
+            shutil.rmtree(discarded)
+        folder.rename(discarded)
+        return discarded
 
 
-def folder_of(database: Path, run: str) -> Path:
+def folder_of(database: Where, run: str) -> Path:
     """The folder of a run, by its id or an unambiguous part of it; InputError when the folder is gone."""
     with connect.reading(database) as connection:
         run_id = _one(connection, run)

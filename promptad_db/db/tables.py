@@ -1,7 +1,8 @@
 """The tables, as SQLAlchemy knows them. Natural keys; what key columns hold is never NULL.
 
 DuckDB gets no foreign keys and no secondary indexes: they make later migrations fail. The bulk tables have no primary
-key there either; a run is always replaced whole, by one writer, in one transaction.
+key there either; a run is always replaced whole, by one writer, in one transaction. In PostgreSQL, where many write, the
+migrations give every table its natural key as the primary key, and texts the order of their bytes, which is DuckDB's.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ import sqlalchemy as sa
 
 metadata = sa.MetaData()
 
+TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
-def _key(name: str, kind: type[sa.types.TypeEngine[Any]] = sa.String) -> sa.Column[Any]:
+
+def _key(name: str, kind: sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]] = TEXT) -> sa.Column[Any]:
     return sa.Column(name, kind, nullable=False)
 
 
 runs = sa.Table(
     "runs",
     metadata,
-    sa.Column("run_id", sa.String, primary_key=True),
+    sa.Column("run_id", TEXT, primary_key=True),
     _key("experiment"),
     _key("method"),
     _key("variant"),
@@ -31,18 +34,18 @@ runs = sa.Table(
     _key("status"),
     _key("created_at", sa.DateTime),
     sa.Column("finished_at", sa.DateTime),
-    sa.Column("model_name", sa.String),
-    sa.Column("pretrained", sa.String),
-    sa.Column("weights_sha256", sa.String),
+    sa.Column("model_name", TEXT),
+    sa.Column("pretrained", TEXT),
+    sa.Column("weights_sha256", TEXT),
     sa.Column("render_height", sa.Integer),
     sa.Column("render_width", sa.Integer),
-    sa.Column("interpolation", sa.String),
+    sa.Column("interpolation", TEXT),
     sa.Column("gaussian_sigma", sa.Double),
     _key("image_score"),
     _key("selection"),
     _key("protocol"),
-    sa.Column("source_kind", sa.String),
-    sa.Column("note", sa.String),
+    sa.Column("source_kind", TEXT),
+    sa.Column("note", TEXT),
     _key("folder"),
 )
 
@@ -51,9 +54,9 @@ run_tags = sa.Table("run_tags", metadata, _key("run_id"), _key("tag"))
 categories = sa.Table(
     "categories",
     metadata,
-    sa.Column("dataset", sa.String, primary_key=True),
-    sa.Column("category", sa.String, primary_key=True),
-    sa.Column("kind", sa.String),
+    sa.Column("dataset", TEXT, primary_key=True),
+    sa.Column("category", TEXT, primary_key=True),
+    sa.Column("kind", TEXT),
 )
 
 run_categories = sa.Table(
@@ -72,7 +75,7 @@ images = sa.Table(
     _key("run_id"),
     _key("category"),
     _key("image"),
-    sa.Column("defect_type", sa.String),
+    sa.Column("defect_type", TEXT),
     sa.Column("label", sa.Integer),
 )
 
@@ -115,7 +118,7 @@ metrics = sa.Table(
     sa.Column("ci_high", sa.Double),
     sa.Column("n_pos", sa.BigInteger),
     sa.Column("n_neg", sa.BigInteger),
-    sa.Column("note", sa.String),
+    sa.Column("note", TEXT),
 )
 
 timings = sa.Table(

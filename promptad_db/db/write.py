@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as insert_new
 
 from promptad_db import run_folder
 from promptad_db.datasets.categories import kind_of
 from promptad_db.db import connect, tables
+from promptad_db.db.bulk import insert
 from promptad_db.db.rows import Columns, FolderRows, columns_of, run_row
+from promptad_db.db.stored import StoredRun, stored_runs
 from promptad_db.errors import InputError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    import pyarrow as pa
-
+    from promptad_db.db.connect import Where
+    from promptad_db.db.place import Place, Transactions
 
 ROWS_A_TRANSACTION = 200_000
 RUNS_A_TRANSACTION = 5_000
@@ -43,18 +46,9 @@ class IndexOutcome:
         self.rejected += other.rejected
 
 
-@dataclass
-class _Stored:
-    """What the database holds of one run."""
-
-    row: dict[str, Any]
-    tags: set[str] = field(default_factory=set)
-    fingerprints: dict[str, str] = field(default_factory=dict)
-
-
 def index_folders(
     folders: Iterable[Path],
-    path: str | os.PathLike[str] | None = None,
+    path: Where | None = None,
     *,
     replace: bool = False,
     at_once: bool = False,
@@ -70,21 +64,52 @@ def index_folders(
     """
     database = connect.database_path(path)
     outcome = IndexOutcome()
-    most = math.inf if at_once else ROWS_A_TRANSACTION
-    for batch in _batches(list(folders), database, outcome, progress, most):
-        with connect.writing(database) as connection:
-            _write_batch(connection, batch, outcome, replace=replace)
+    folders = list(folders)
+    known: dict[str, StoredRun] = {}
+    if database.exists():
+        with connect.reading(database) as connection:
+            known = stored_runs(connection, [folder.name for folder in folders])
+    most = math.inf if at_once else 1 if database.run_by_run else ROWS_A_TRANSACTION
+    with connect.transactions(database) as transaction:
+        for batch in _batches(folders, known, outcome, progress, most):
+            outcome.extend(_written(transaction, batch, database, replace=replace))
     return outcome
 
 
+def index_within(
+    connection: sa.Connection, place: Place, folders: list[Path], progress: Callable[[], None]
+) -> IndexOutcome:
+    """As ``index_folders``, in a transaction that is under way; a refused run leaves it as it was."""
+
+    @contextmanager
+    def savepoint() -> Iterator[sa.Connection]:
+        with connection.begin_nested():
+            yield connection
+
+    outcome = IndexOutcome()
+    for batch in _batches(folders, stored_runs(connection, [folder.name for folder in folders]), outcome, progress, 1):
+        outcome.extend(_written(savepoint, batch, place, replace=False))
+    return outcome
+
+
+def _written(transaction: Transactions, batch: list[FolderRows], place: Place, *, replace: bool) -> IndexOutcome:
+    """Write some runs in one transaction; what the database refuses is rejected."""
+    try:
+        with transaction() as connection:
+            place.hold(connection, [run.info.run_id for run in batch])
+            return _write_batch(connection, batch, replace=replace)
+    except InputError as error:
+        return IndexOutcome(rejected=[(run.folder, str(error)) for run in batch])
+
+
 def _batches(
-    folders: list[Path], database: Path, outcome: IndexOutcome, progress: Callable[[], None], most: float
+    folders: list[Path],
+    known: dict[str, StoredRun],
+    outcome: IndexOutcome,
+    progress: Callable[[], None],
+    most: float,
 ) -> Iterator[list[FolderRows]]:
     """The runs that can be read, as many at a time as one short transaction takes."""
-    known: dict[str, _Stored] = {}
-    if database.exists():
-        with connect.reading(database) as connection:
-            known = _stored(connection, [folder.name for folder in folders])
     batch: list[FolderRows] = []
     rows = 0
     for folder in folders:
@@ -104,7 +129,7 @@ def _batches(
         yield batch
 
 
-def _read_run(folder: Path, known: _Stored | None) -> FolderRows:
+def _read_run(folder: Path, known: StoredRun | None) -> FolderRows:
     """Read a run folder; what the database knows by its fingerprint is not read again."""
     folder = folder.resolve()
     run_folder.mend(folder)
@@ -119,8 +144,9 @@ def _read_run(folder: Path, known: _Stored | None) -> FolderRows:
     return run
 
 
-def _write_batch(connection: sa.Connection, batch: list[FolderRows], outcome: IndexOutcome, *, replace: bool) -> None:
-    known = _stored(connection, [run.info.run_id for run in batch])
+def _write_batch(connection: sa.Connection, batch: list[FolderRows], *, replace: bool) -> IndexOutcome:
+    outcome = IndexOutcome()
+    known = stored_runs(connection, [run.info.run_id for run in batch])
     writing: dict[str, FolderRows] = {}
     for run in batch:
         run_id = run.info.run_id
@@ -149,25 +175,7 @@ def _write_batch(connection: sa.Connection, batch: list[FolderRows], outcome: In
     if writing:
         _insert_runs(connection, list(writing.values()))
     outcome.rejected += [refused for run in batch for refused in run.rejected]
-
-
-def _stored(connection: sa.Connection, run_ids: list[str]) -> dict[str, _Stored]:
-    """What the database holds of these runs, by id."""
-    runs = sa.select(tables.runs).where(_among(tables.runs.c.run_id, run_ids))
-    stored = {row["run_id"]: _Stored(dict(row)) for row in connection.execute(runs).mappings()}
-    tags = sa.select(tables.run_tags).where(_among(tables.run_tags.c.run_id, run_ids))
-    for run_id, tag in connection.execute(tags):
-        stored[run_id].tags.add(tag)
-    of_categories = tables.run_categories.c
-    fingerprints = sa.select(of_categories.run_id, of_categories.category, of_categories.fingerprint)
-    for run_id, category, fingerprint in connection.execute(fingerprints.where(_among(of_categories.run_id, run_ids))):
-        stored[run_id].fingerprints[category] = fingerprint
-    return stored
-
-
-def _among(column: sa.Column[Any], run_ids: list[str]) -> sa.ColumnElement[bool]:
-    # One text instead of thousands of parameters, which DuckDB's client binds slowly; run ids hold no comma.
-    return column.in_(sa.select(sa.func.unnest(sa.func.string_to_array(",".join(run_ids), ","))))
+    return outcome
 
 
 def _replace_run_row(connection: sa.Connection, run: FolderRows) -> None:
@@ -184,29 +192,29 @@ def _insert_tags(connection: sa.Connection, runs: list[FolderRows]) -> None:
 
 
 def _insert_runs(connection: sa.Connection, runs: list[FolderRows]) -> None:
-    _insert(connection, tables.runs, columns_of([run_row(run) for run in runs]))
+    insert(connection, tables.runs, columns_of([run_row(run) for run in runs]))
     _insert_tags(connection, runs)
     for table in tables.CATEGORY_TABLES:
         columns: Columns = {column.name: [] for column in table.columns}
         for run in runs:
             for name, values in (run.rows or {})[table.name].items():
                 columns[name] += values
-        _insert(connection, table, columns)
+        insert(connection, table, columns)
     _insert_categories(connection, {(run.info.dataset, category) for run in runs for category in run.fingerprints})
 
 
 def _insert_categories(connection: sa.Connection, found: set[tuple[str, str]]) -> None:
-    stored = {
-        tuple(row) for row in connection.execute(sa.select(tables.categories.c.dataset, tables.categories.c.category))
-    }
-    new = sorted(found - stored)
-    _insert(
-        connection,
-        tables.categories,
-        columns_of(
-            [{"dataset": name, "category": category, "kind": kind_of(name, category)} for name, category in new]
-        ),
-    )
+    add_categories(connection, {key: kind_of(*key) for key in found})
+
+
+def add_categories(connection: sa.Connection, kinds: dict[tuple[str, str], str | None]) -> None:
+    """Add those categories, by data set and name, that the database does not know yet."""
+    known = sa.select(tables.categories.c.dataset, tables.categories.c.category)
+    new = set(kinds) - {(row[0], row[1]) for row in connection.execute(known)}
+    if new:
+        rows = [{"dataset": key[0], "category": key[1], "kind": kinds[key]} for key in sorted(new)]
+        # In a shared database somebody else may be adding the same; all in one order, so that no two wait for each other.
+        connection.execute(insert_new(tables.categories).on_conflict_do_nothing(), rows)
 
 
 def _delete_before_writing(connection: sa.Connection, run: FolderRows) -> None:
@@ -217,37 +225,3 @@ def _delete_before_writing(connection: sa.Connection, run: FolderRows) -> None:
     for table in tables.CATEGORY_TABLES:
         written = table.c.category.in_(list(run.fingerprints))
         connection.execute(table.delete().where(table.c.run_id == run_id, written))
-
-
-def delete_rows(connection: sa.Connection, run_ids: list[str]) -> None:
-    """Take all rows of some runs out of the database, in the connection's transaction."""
-    for table in (tables.runs, tables.run_tags, *tables.CATEGORY_TABLES):
-        connection.execute(table.delete().where(_among(table.c.run_id, run_ids)))
-
-
-def _insert(connection: sa.Connection, table: sa.Table, columns: Columns) -> None:
-    """Insert many rows at once, through Arrow."""
-    if not columns or not next(iter(columns.values())):
-        return
-    import pyarrow as pa
-
-    arrays = {column.name: pa.array(columns[column.name], _arrow_type(column)) for column in table.columns}
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    driver.register("incoming", pa.table(arrays))
-    try:
-        connection.exec_driver_sql(f"INSERT INTO {table.name} SELECT * FROM incoming")  # noqa: S608 - our own names
-    finally:
-        driver.unregister("incoming")
-
-
-def _arrow_type(column: sa.Column[Any]) -> pa.DataType:
-    import pyarrow as pa
-
-    return {
-        sa.String: pa.string(),
-        sa.Integer: pa.int32(),
-        sa.BigInteger: pa.int64(),
-        sa.Double: pa.float64(),
-        sa.DateTime: pa.timestamp("us"),
-    }[type(column.type)]

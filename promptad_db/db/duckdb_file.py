@@ -1,0 +1,158 @@
+"""DuckDB, the embedded default: one file, opened, worked with and closed again under the lock file beside it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from promptad_db.db.lock import locked
+from promptad_db.errors import DatabaseError, DatabaseLockedError, QueryError
+from promptad_db.files import temporary_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from promptad_db.db.place import Transactions
+
+_QUICK = {"preserve_insertion_order": False}  # every query of ours has an ORDER BY where order matters
+_GUARD = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+    "lock_configuration": True,
+}
+COPY_OPTIONS = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER"}
+
+
+@dataclass(frozen=True)
+class DuckDBFile:
+    """A database in a file; see Place."""
+
+    path: Path
+    run_by_run: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    @contextmanager
+    def reading(self, *, guarded: bool = False) -> Iterator[sa.Connection]:
+        self._check_exists()
+        with (
+            locked(self.path, exclusive=False),
+            _connected(self.path, read_only=True, config=_GUARD if guarded else _QUICK) as connection,
+        ):
+            yield connection
+
+    @contextmanager
+    def reading_locked(self) -> Iterator[sa.Connection]:
+        """As ``reading``, for who holds the lock already."""
+        self._check_exists()
+        with _connected(self.path, read_only=True) as connection:
+            yield connection
+
+    @contextmanager
+    def transactions(self, *, alone: bool = False) -> Iterator[Transactions]:  # noqa: ARG002 - a writer always is
+        yield self._transaction
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseError(f"{self.path}: its folder cannot be made ({error.strerror})") from error
+        with locked(self.path, exclusive=True):
+            if not self.path.exists():
+                _create_whole(self.path)
+            with _connected(self.path, read_only=False) as connection, connection.begin():
+                yield connection
+
+    def hold(self, connection: sa.Connection, run_ids: Sequence[str]) -> None:
+        """A writer has the file alone."""
+
+    def options_for(self, connection: sa.Connection, sql: str) -> dict[str, Any]:
+        import duckdb
+
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        try:
+            count = len(driver.extract_statements(sql))
+        except duckdb.Error:  # running it says what is wrong, and a :name is no error there
+            return {}
+        if count > 1:  # DuckDB would answer the last alone
+            raise QueryError(f"the query does not run: {count} queries were given", "give one at a time")
+        return {}
+
+    def export(self, connection: sa.Connection, name: str, file: Path, *, file_format: str) -> None:
+        quoted = str(file).replace("'", "''")
+        connection.exec_driver_sql(f"COPY (SELECT * FROM {name}) TO '{quoted}' ({COPY_OPTIONS[file_format]})")  # noqa: S608
+
+    def _check_exists(self) -> None:
+        if not self.path.exists():
+            raise DatabaseError(
+                f"{self.path}: no database here", "promptad-db ingest PATH makes one, or give another --db"
+            )
+        if self.path.is_dir():
+            raise DatabaseError(f"{self.path}: a folder, not a database file", "give --db the path of a file")
+
+
+@contextmanager
+def _connected(path: Path, *, read_only: bool, config: dict[str, Any] | None = None) -> Iterator[sa.Connection]:
+    arguments: dict[str, Any] = {"read_only": read_only, "config": config or {}}
+    engine = sa.create_engine(f"duckdb:///{path}", poolclass=NullPool, connect_args=arguments)
+    try:
+        try:
+            connection = engine.connect()
+        except sa.exc.DBAPIError as error:
+            raise _explained(path, error) from error
+        with connection:
+            yield connection
+    except sa.exc.DBAPIError as error:
+        raise DatabaseError(
+            f"{path}: DuckDB cannot work with it ({_reason(error)})",
+            "nothing of this step is stored; where the disk or the memory is full, make room and try again",
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def _create_whole(path: Path) -> None:
+    """Make an empty database of the current schema beside ``path``, then move it there."""
+    from promptad_db.db.migrate import upgrade
+
+    temporary = temporary_name(path)
+    try:
+        with _connected(temporary, read_only=False) as connection, connection.begin():
+            upgrade(connection)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+        temporary.with_name(temporary.name + ".wal").unlink(missing_ok=True)
+
+
+def _explained(path: Path, error: sa.exc.DBAPIError) -> DatabaseError:
+    reason = _reason(error)
+    if "lock" in reason.lower():
+        return DatabaseLockedError(
+            f"{path}: open in another program, which keeps it locked",
+            "close that program (a DuckDB shell, a notebook), then try again",
+        )
+    return DatabaseError(
+        f"{path}: DuckDB cannot open it ({reason})",
+        f"if the file is damaged, make it again from the run folders: promptad-db rebuild --db {path}",
+    )
+
+
+def _reason(error: sa.exc.DBAPIError) -> str:
+    return str(error.orig).splitlines()[0][:200]

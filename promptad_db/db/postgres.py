@@ -1,0 +1,190 @@
+"""PostgreSQL, for a database that many people and machines write to at once.
+
+Our writers wait for each other by advisory locks, which end with their transaction: migrations and a rebuild are alone,
+and of the others two wait only where both write the same run.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from promptad_db.db.lock import patience
+from promptad_db.errors import DatabaseError, DatabaseLockedError, PromptadError, QueryError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from promptad_db.db.place import Transactions
+
+EXAMPLE = "postgresql+psycopg://USER@HOST/DATABASE"
+
+_SCHEMES = ("postgresql+psycopg", "postgresql", "postgres")
+_SECRETS = ("password", "passfile", "sslpassword", "options")
+_LOCKS = 0x50414442  # the key space of our advisory locks
+_DATABASE = 0  # the key of the whole database; runs have those above it
+_RUN_KEYS = 256  # a server has room for some thousand locks in all
+_ASKS = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:(select|with|values|table|\()|explain|show)", re.IGNORECASE | re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class PostgresDatabase:
+    """A database on a server; see Place."""
+
+    url: sa.URL = field(repr=False)
+    run_by_run: ClassVar[bool] = True
+
+    @classmethod
+    def at(cls, address: str) -> PostgresDatabase:
+        """The database of an address; DatabaseError when it is none of PostgreSQL, UsageError without psycopg."""
+        try:
+            url = sa.make_url(address)
+        except (sa.exc.ArgumentError, ValueError):  # whose texts may hold a password
+            raise DatabaseError("the address of the database cannot be read", f"its form is {EXAMPLE}") from None
+        if url.drivername not in _SCHEMES or not url.database:
+            raise DatabaseError(
+                f"{_without_secrets(url)}: only DuckDB files and PostgreSQL databases are supported",
+                f"give --db the path of a DuckDB file, or {EXAMPLE}",
+            )
+        try:
+            import psycopg  # noqa: F401 - whether it is there
+        except ImportError as error:
+            raise UsageError("PostgreSQL needs the driver psycopg", "pip install 'promptad-db[postgres]'") from error
+        return cls(url.set(drivername=_SCHEMES[0]))
+
+    def __str__(self) -> str:
+        return _without_secrets(self.url)
+
+    def exists(self) -> bool:
+        return True
+
+    @contextmanager
+    def reading(self, *, guarded: bool = False) -> Iterator[sa.Connection]:
+        # Our own reports fill temporary tables, which PostgreSQL makes in no read-only transaction; it is rolled back.
+        mode = "ISOLATION LEVEL REPEATABLE READ" + (", READ ONLY" if guarded else "")
+        with self._connected() as connection, connection.begin() as transaction:
+            connection.exec_driver_sql(f"SET TRANSACTION {mode}")
+            _settle(connection)
+            yield connection
+            transaction.rollback()
+
+    @contextmanager
+    def transactions(self, *, alone: bool = False) -> Iterator[Transactions]:
+        share = "" if alone else "_shared"
+        with self._connected() as connection:
+
+            @contextmanager
+            def transaction() -> Iterator[sa.Connection]:
+                with connection.begin():
+                    _settle(connection)
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{share}({_LOCKS}, {_DATABASE})")
+                    yield connection
+
+            yield transaction
+
+    def hold(self, connection: sa.Connection, run_ids: Sequence[str]) -> None:
+        keys = sorted({1 + zlib.crc32(run_id.encode()) % _RUN_KEYS for run_id in run_ids})
+        for key in keys:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCKS}, {key})")
+
+    def options_for(self, connection: sa.Connection, sql: str) -> dict[str, Any]:
+        found = _ASKS.match(sql)
+        if not found:  # COPY would reach files and programs of the server, where the role may
+            raise QueryError(
+                "the query does not run: it does not ask for rows",
+                "begin it with SELECT, WITH, VALUES, TABLE or EXPLAIN",
+            )
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.prepare_threshold = 0  # what is prepared is one statement
+        return {"stream_results": found[1] is not None}
+
+    def export(self, connection: sa.Connection, name: str, file: Path, *, file_format: str) -> None:
+        from promptad_db.db.arrow import stream, write_file
+
+        write_file(stream(connection, name), file, file_format)
+
+    @contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        import psycopg
+
+        given = {"application_name": "promptad-db", "client_encoding": "utf8"}
+        engine = sa.create_engine(self.url.update_query_dict({**given, **self.url.query}), poolclass=NullPool)
+        try:
+            with engine.connect() as connection:
+                driver = connection.connection.driver_connection
+                assert driver is not None
+                driver.adapters.register_loader("numeric", _number_loader())
+                yield connection
+        except (sa.exc.DBAPIError, psycopg.Error) as error:
+            raise self._explained(error) from error
+        finally:
+            engine.dispose()
+
+    def _explained(self, error: Exception) -> PromptadError:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
+        state = getattr(cause, "sqlstate", None)
+        said = str(cause).strip().splitlines() or [type(cause).__name__]
+        reason = said[-1].removeprefix("FATAL:").removeprefix("ERROR:").strip()[:300]
+        if state == "55P03":
+            return DatabaseLockedError(
+                f"{self}: locked by another process for more than {patience():g} s",
+                "try again, or wait longer with PROMPTAD_LOCK_TIMEOUT=SECONDS",
+            )
+        if state == "42501":
+            return DatabaseError(
+                f"{self}: this role may not do that ({said[0]})",
+                "give --db the address with a role that may: reading needs SELECT and TEMPORARY, writing and init more; "
+                "docs/postgresql.md has the SQL",
+            )
+        if (state is None and getattr(cause, "pgconn", None) is None) or state in _REFUSALS:
+            return DatabaseError(f"{self}: cannot connect ({reason})", _mend(reason))
+        return DatabaseError(
+            f"{self}: PostgreSQL cannot go on ({reason})", "nothing of this step is stored; then try again"
+        )
+
+
+_REFUSALS = ("28P01", "28000", "3D000", "53300", "57P03")
+
+
+def _mend(reason: str) -> str:
+    """What helps against a refused connection."""
+    mends = {
+        "password": "give the password by PGPASSWORD, in ~/.pgpass, or in the address",
+        "does not exist": "createdb makes a database, CREATE ROLE a role; then promptad-db init",
+        "too many": "try again when others are done",
+    }
+    return next(
+        (mend for word, mend in mends.items() if word in reason), f"is the server running, and is it {EXAMPLE}?"
+    )
+
+
+def _settle(connection: sa.Connection) -> None:
+    """Wait for locks no longer than we are told to, and compile no query of ours: they are too short for that."""
+    milliseconds = max(1, round(1000 * patience()))
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}; SET LOCAL jit = off")
+
+
+def _without_secrets(url: sa.URL) -> str:
+    return url.set(password=None).difference_update_query(_SECRETS).render_as_string()
+
+
+def _number_loader() -> type:
+    """Sums and averages of whole numbers as DuckDB gives them: int, and float where there are decimals."""
+    from psycopg.adapt import Loader
+
+    class NumberLoader(Loader):
+        def load(self, data: Any) -> int | float:
+            text = bytes(data)
+            return int(text) if text.lstrip(b"-").isdigit() else float(text)
+
+    return NumberLoader
