@@ -13,11 +13,13 @@ import click
 COMMANDS = {
     "init": "setup",
     "run": "run",
+    "sweep": "sweep",
     "ingest": "setup",
     "rebuild": "setup",
     "report": "reports",
     "audit": "reports",
     "compare": "reports",
+    "plot": "plot",
     "check": "check",
     "fuse": "fuse",
     "runs": "runs",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,9 +18,6 @@ from promptad_db.cli.options import (
     show,
 )
 from promptad_db.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @click.command()
@@ -38,28 +36,49 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 100),
     help="The smallest gap, in points: in worst, and of the weak cells that may be repaired.  [default: 0, and 5]",
 )
+@click.option(
+    "--gallery",
+    type=click.IntRange(min=0),
+    default=6,
+    show_default=True,
+    help="With --format html: for how many of the worst cells to show images and maps, where runs kept maps.",
+)
+@click.option(
+    "--data-root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where the images of the gallery are.  [default: where the runs found them]",
+)
 @output_options
 @db_option
-def report(db: str | None, output_format: str, output: Path | None, **options: Any) -> None:
+def report(
+    db: str | None, output_format: str, output: Path | None, gallery: int, data_root: Path | None, **options: Any
+) -> None:
     """Which branch is weak, where, by how much, and would another fusion be better.
 
     AUROCs are in percent and gaps in points (memory - semantic); json and csv hold raw values, 0..1. Of a cell that
     several variants ran baseline counts, else the latest run; the sections variants and repairs set all of them against
-    baseline.
+    baseline. html is one file that works offline, with charts, images and tables.
     """
     from promptad_db.db import database_path
     from promptad_db.db.reports import report as make_report
     from promptad_db.report import render
 
-    made = make_report(
-        database_path(db),
-        filters_from(options, options["branches"]),
-        sections=options["section"] or (),
-        top=options["top"],
-        min_gap=None if options["min_gap"] is None else options["min_gap"] / 100,
-    )
-    note(made.notes)
-    show(render(made.sections, output_format, **look(output)), output)
+    filters = filters_from(options, options["branches"])
+    asked = {
+        "sections": options["section"] or (),
+        "top": options["top"],
+        "min_gap": None if options["min_gap"] is None else options["min_gap"] / 100,
+    }
+    if output_format == "html":
+        from promptad_db.page import report_page
+
+        page = report_page(database_path(db), filters, **asked, gallery=gallery, data_root=data_root)
+        note(page.notes)
+        show(page.text, output)
+    else:
+        made = make_report(database_path(db), filters, **asked)
+        note(made.notes)
+        show(render(made.sections, output_format, **look(output)), output)
 
 
 @click.command()

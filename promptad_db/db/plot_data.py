@@ -18,6 +18,7 @@ from promptad_db.result_set import ResultSet
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from promptad_db.db.connect import Where
     from promptad_db.db.selection import Filters
 
 TOP = 90
@@ -53,7 +54,7 @@ class CellPlace:
 
 
 def plot_data(
-    database: Path, name: str, filters: Filters, *, top: int = TOP, branches: Sequence[str] | None = None
+    database: Where, name: str, filters: Filters, *, top: int = TOP, branches: Sequence[str] | None = None
 ) -> ResultSet:
     """The rows that ``plots.draw(name, ...)`` draws: fractions 0..1, one of PLOTS by name.
 
@@ -66,7 +67,7 @@ def plot_data(
 
 
 def plot_data_and_notes(
-    database: Path, name: str, filters: Filters, *, top: int = TOP, branches: Sequence[str] | None = None
+    database: Where, name: str, filters: Filters, *, top: int = TOP, branches: Sequence[str] | None = None
 ) -> tuple[ResultSet, list[str]]:
     """As ``plot_data``, with what its reader must know."""
     if name in CURVES:
@@ -92,7 +93,7 @@ def plot_data_and_notes(
     return result, notes
 
 
-def cell_places(database: Path, filters: Filters) -> tuple[list[CellPlace], list[str]]:
+def cell_places(database: Where, filters: Filters) -> tuple[list[CellPlace], list[str]]:
     """The cells that the filters leave, the largest gap first, with their run folders, and notes for the reader.
 
     Raises NoRowsError when nothing matches.
@@ -103,7 +104,7 @@ def cell_places(database: Path, filters: Filters) -> tuple[list[CellPlace], list
     return [CellPlace(**{**row, "folder": Path(row["folder"])}) for row in records], notes
 
 
-def one_cell(database: Path, filters: Filters) -> tuple[CellPlace, list[str]]:
+def one_cell(database: Where, filters: Filters) -> tuple[CellPlace, list[str]]:
     """The one cell that the filters leave, and notes; UsageError when there are several, which says how to choose."""
     places, notes = cell_places(database, filters)
     if not places:
@@ -129,7 +130,7 @@ def _long(cells: ResultSet) -> ResultSet:
     return ResultSet(_AUDIT_COLUMNS, rows, {"estimate": "auroc", "auroc": "auroc"})
 
 
-def _ranks(database: Path, filters: Filters) -> ResultSet:
+def _ranks(database: Where, filters: Filters) -> ResultSet:
     home = "promptad_db.db.significance"
     if util.find_spec(home) is None:
         raise NoRowsError("mean ranks are not computed by this version", "upgrade the package")

@@ -1,1 +1,9 @@
-"""Pages of HTML that need nothing else: the report with its charts, and a chart alone."""
+"""Pages of HTML that need nothing else: the report with its charts, and a chart alone.
+
+Importing this package loads neither Altair nor Jinja.
+"""
+
+from promptad_db.page.charts import plot_file
+from promptad_db.page.report_page import Page, report_page
+
+__all__ = ["Page", "plot_file", "report_page"]

@@ -12,7 +12,7 @@ from promptad_db.plots.words import Row, cell_name, distinct, in_percent, points
 if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet
 
-_DARK = 0.6
+_DARK = 0.8
 
 
 def draw(result: ResultSet, look: Look) -> Any:

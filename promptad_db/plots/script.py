@@ -13,5 +13,8 @@ def chart_script() -> str:
     """
     import vl_convert
 
-    script: str = vl_convert.javascript_bundle(None)
-    return script.replace("</script", r"<\/script").replace("<!--", r"<\!--")
+    return (
+        vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+        .replace("</script", r"<\/script")
+        .replace("<!--", r"<\!--")
+    )

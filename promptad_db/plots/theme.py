@@ -10,7 +10,7 @@ import altair as alt
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-FONT = "system-ui, 'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
+FONT = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', system-ui, sans-serif"
 GREY = "#8a8a8a"
 
 # Okabe and Ito's colours (Color Universal Design, 2008), the light ones darkened to 3:1 against white and black.

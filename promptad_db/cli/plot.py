@@ -1,0 +1,47 @@
+"""Charts as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from promptad_db.cli.options import db_option, filter_options, filters_from, listed, note
+from promptad_db.plots import PLOTS
+
+
+@click.command()
+@click.argument("name", type=click.Choice(list(PLOTS)))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="Write to this file; its suffix says what: .svg, .pdf, .png or .html.",
+)
+@filter_options
+@listed("--branches", help="The two branches to compare, or those of a curve.  [default: semantic,memory]")
+@click.option("--top", type=click.IntRange(min=1), default=90, show_default=True, help="How many cells in dumbbell.")
+@click.option("--title", help="A title above the chart.  [default: none]")
+@click.option("--width", type=click.FloatRange(20, 2000), help="Width of the whole, in mm.  [default: what suits]")
+@click.option("--height", type=click.FloatRange(10, 2000), help="Height of a panel, in mm.  [default: what suits]")
+@click.option("--size", type=click.FloatRange(4, 40), default=8, show_default=True, help="Size of the text, in points.")
+@click.option("--dpi", type=click.IntRange(36, 1200), default=300, show_default=True, help="Dots an inch of a PNG.")
+@db_option
+def plot(name: str, output: Path, db: str | None, **options: Any) -> None:
+    """Draw a chart into a file.
+
+    NAME is gap-heatmap, dumbbell, audit, fusion, critical-difference, or of one cell roc or pr; these two are made from
+    the scores or maps of its run folder. An HTML file needs no network.
+    """
+    from promptad_db.db import database_path
+    from promptad_db.files import write_bytes
+    from promptad_db.page import plot_file
+
+    branches = options["branches"]
+    filters = filters_from(options, None if PLOTS[name].one_cell else branches)
+    sizes = {key: options[key] for key in ("top", "title", "width", "height", "size", "dpi")}
+    content, notes = plot_file(database_path(db), name, filters, output.suffix.lower(), branches=branches, **sizes)
+    note(notes)
+    write_bytes(output, content)

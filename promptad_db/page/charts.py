@@ -1,0 +1,70 @@
+"""The charts of a page, from the database, and a chart as a file of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promptad_db.db.plot_data import CURVES, plot_data_and_notes
+from promptad_db.errors import NoRowsError, UsageError
+from promptad_db.page.html import Figure, html_file, json_inside
+from promptad_db.plots import INK, PLOTS, SUFFIXES, draw, image_bytes, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from promptad_db.db.connect import Where
+    from promptad_db.db.selection import Filters
+    from promptad_db.result_set import ResultSet
+
+PAGE_WIDTH = 1040
+IN_REPORT = ("gap-heatmap", "dumbbell", "fusion", "critical-difference", "audit")
+_MILLIMETRES_A_POINT = 25.4 / 72
+
+
+def figures(database: Where, filters: Filters, top: int) -> list[Figure]:
+    """The charts of the report that have something to show; ``top`` as in ``plot_data``."""
+    made = []
+    for name in IN_REPORT:
+        try:
+            result, notes = plot_data_and_notes(database, name, filters, top=top)
+        except NoRowsError:
+            continue
+        made.append(_figure(name, result, [note for note in notes if result.cut and "largest gaps" in note]))
+    return made
+
+
+def plot_file(
+    database: Where,
+    name: str,
+    filters: Filters,
+    suffix: str,
+    *,
+    branches: Sequence[str] | None = None,
+    top: int = 90,
+    title: str | None = None,
+    width: float | None = None,
+    height: float | None = None,
+    dpi: int = 300,
+    size: float = 8,
+) -> tuple[bytes, list[str]]:
+    """A chart as the content of a file (``.svg``, ``.pdf``, ``.png``, ``.html``), and notes for its reader.
+
+    ``width`` of the whole and ``height`` of each panel are in millimetres, ``size`` is that of the text in points, ``dpi`` the
+    dots an inch of a PNG. ``branches`` are those of a curve, or the two to compare. An HTML page takes its own sizes.
+    """
+    if suffix not in (*SUFFIXES, ".html"):
+        known = ", ".join((*SUFFIXES, ".html"))
+        raise UsageError(f"a chart cannot be written as {suffix or 'a file without a suffix'}", f"use one of {known}")
+    result, notes = plot_data_and_notes(database, name, filters, top=top, branches=branches)
+    if suffix == ".html":
+        heading = title or PLOTS[name].title
+        return html_file("chart.html.j2", title=heading, charts=[_figure(name, result)]).encode(), notes
+    points = [None if length is None else round(length / _MILLIMETRES_A_POINT) for length in (width, height)]
+    chart = draw(name, result, title=title, width=points[0], height=points[1], size=size, ink=INK)
+    return image_bytes(chart, suffix, dpi=dpi), notes
+
+
+def _figure(name: str, result: ResultSet, notes: Sequence[str] = ()) -> Figure:
+    width = None if name in (*CURVES, "audit") else PAGE_WIDTH
+    spec = draw(name, result, width=width).to_dict()
+    return Figure(name, PLOTS[name].title, say(name, result), json_inside(spec), tuple(notes))

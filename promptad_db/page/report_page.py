@@ -1,0 +1,83 @@
+"""The report as one HTML file: the finding, the charts, the images of the worst cells, the tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from promptad_db.db.plot_data import TOP
+from promptad_db.db.reports import report
+from promptad_db.page.charts import figures
+from promptad_db.page.findings import finding, numbers
+from promptad_db.page.gallery import gallery as make_gallery
+from promptad_db.page.html import html_file
+from promptad_db.report import grids_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from promptad_db.db.connect import Where
+    from promptad_db.db.selection import Filters
+
+GALLERY = 6
+
+
+@dataclass(frozen=True)
+class Page:
+    """An HTML file, and what its reader must know beside it."""
+
+    text: str
+    notes: list[str] = field(default_factory=list)
+
+
+def report_page(
+    database: Where,
+    filters: Filters,
+    *,
+    sections: Sequence[str] = (),
+    top: int = 10,
+    min_gap: float | None = None,
+    gallery: int = GALLERY,
+    data_root: Path | None = None,
+) -> Page:
+    """The report as one HTML file that needs nothing else; the same database makes the same bytes.
+
+    All charts that have something to show stand in it, and the tables of the ``sections`` asked for (``top`` and
+    ``min_gap`` as in ``db.reports.report``). ``gallery`` is for how many cells images and maps are shown, where runs
+    kept maps; the images are read below ``data_root``, by default where the runs found them. Raises NoRowsError when nothing matches.
+    """
+    made = report(database, filters, sections=sections, top=top, min_gap=min_gap)
+    summary = report(database, filters, sections=("summary",)).sections[0].result.records()
+    images, notes = make_gallery(database, filters, gallery, data_root)
+    text = html_file(
+        "report.html.j2",
+        title="promptad-db report",
+        finding=finding(summary, filters.branches),
+        numbers=numbers(summary, filters.branches),
+        about=_about(filters),
+        notes=made.notes,
+        charts=figures(database, filters, TOP),
+        gallery=images,
+        grids=grids_of(made.sections),
+        version=version("promptad-db"),
+    )
+    return Page(text, made.notes + notes)
+
+
+def _about(filters: Filters) -> str:
+    """What the numbers are, and which cells were chosen."""
+    chosen = {
+        "task": filters.tasks, "experiment": filters.experiments, "data set": filters.datasets,
+        "category": filters.categories, "K": filters.k_shots, "seed": filters.seeds, "method": filters.methods,
+        "variant": filters.variants, "run": filters.run_ids,
+    }  # fmt: skip
+    limits = [f"{name} {', '.join(map(str, values))}" for name, values in chosen.items() if values]
+    first, second = filters.branches
+    numbers = {
+        "best": "exact AUROCs, else reported ones", "exact": "exact AUROCs", "reported": "reported AUROCs",
+        "approx": "estimates from score means",
+    }[filters.provenance]  # fmt: skip
+    about = f"gap = {second} - {first}, in AUROC points; {numbers}."
+    return f"{about} Only {'; '.join(limits)}." if limits else about
