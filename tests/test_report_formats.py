@@ -101,6 +101,7 @@ PAPER = paper(
     ("seg", "ours", "memory", "mvtec", 2, 0.94, None),
 )
 HOSTILE_SECTION = Section("hostile_names", HOSTILE, ResultSet((HOSTILE, "n"), [(HOSTILE, 1), (None, 2)]))
+SMALL = Section("small", "", ResultSet(("n",), [(1,)]))
 EMPTY = Section("empty", "nothing matches", ResultSet(("a", "b"), []))
 REPORT = (SUMMARY, WORST, FUSION, PAPER, HOSTILE_SECTION, EMPTY)
 
@@ -279,6 +280,51 @@ def test_a_table_without_colour_has_no_escape_sequences():
     assert "\x1b[1m94.63 ± 0.21\x1b[0m" in render((PAPER,), "table", colour=True)
 
 
+def test_only_a_colour_terminal_marks_the_weak_branch_and_the_size_of_gaps():
+    for name in PEOPLE:
+        assert not re.search("[\x1b█▏▎▍▌▋▊▉]", render(REPORT, name)), name
+    coloured = render((SUMMARY, WORST), "table", colour=True).splitlines()
+    cls, seg = coloured[3:5]
+    assert "\x1b[35m90.21\x1b[0m" in cls
+    assert "\x1b[35m91.34" not in cls
+    assert "\x1b[35m90.83\x1b[0m" in seg
+    assert "\x1b[35m75.23\x1b[0m" in coloured[-1]
+    assert "\x1b[35msemantic\x1b[0m" in coloured[-1]
+    assert "+21.35  ██████" in coloured[-1]
+
+
+def test_bars_are_scaled_to_the_largest_gap_of_their_column():
+    def bars(*gaps):
+        result = ResultSet(("gap",), [(gap,) for gap in gaps], {"gap": "gap"})
+        lines = render_rows(result, "table", colour=True).splitlines()[2:]
+        return [[*line.split(), ""][1] for line in lines]
+
+    assert bars(0.2, -0.4, 0.05, 0.0001, 0.0, None, math.nan) == ["███", "██████", "▊", "▏", "", "", ""]
+    assert bars(0.2) == [""]
+    assert bars(0.0, 0.0) == ["", ""]
+    assert bars(None, None) == ["", ""]
+    assert bars("text", 0.1) == ["", "██████"]
+
+
+def test_bars_give_way_where_there_is_no_room():
+    for width in (60, 80, 100, 200):
+        text = re.sub(r"\x1b\[\d+m", "", render((WORST,), "table", width=width, colour=True))
+        assert "21.35" in text
+        assert ("█" in text) == (width >= 100)
+        assert width == 60 or max(map(len, text.splitlines())) <= width
+
+
+def test_a_tie_and_a_missing_gap_have_no_weak_branch():
+    columns = ("semantic", "memory", "gap", "weak_branch")
+    kinds = {"semantic": "auroc", "memory": "auroc", "gap": "gap"}
+    rows = [(0.5, 0.5, 0.0, "tie"), (0.5, None, None, None)]
+    assert "\x1b[35m" not in render_rows(ResultSet(columns, rows, kinds), "table", colour=True)
+    hostile = ResultSet((*columns[:3], "weak_branch"), [(0.5, 0.6, 0.1, HOSTILE)], kinds)
+    assert render_rows(hostile, "table", colour=True).count("\x1b[35m") == 1
+    equal = ResultSet(("semantic_mean", "memory_mean", "mean_gap"), [(0.5, 0.5, 0.0), (None, None, None)], {})
+    assert "\x1b[35m" not in render_rows(equal, "table", colour=True)
+
+
 def test_a_table_has_no_trailing_spaces():
     for width in (None, 80, 20):
         assert not re.search(r" +$", render(REPORT, "table", width=width), flags=re.MULTILINE)
@@ -373,15 +419,37 @@ def test_latex_sets_a_negative_number_with_a_minus():
     assert "    $-$3.10 \\\\\n    -- \\\\\n" in text
 
 
-def test_latex_compiles_with_booktabs_and_t1_alone(tmp_path):
+def compiled(text, place):
+    """What LaTeX says to a document with this text and the packages that its first line names; skips without LaTeX."""
     program = shutil.which("pdflatex") or shutil.which("tectonic")
     if program is None:
         pytest.skip("neither pdflatex nor tectonic is installed")
-    packages = "\\documentclass{article}\\usepackage{booktabs}\\usepackage[T1]{fontenc}\\begin{document}\n"
-    (tmp_path / "report.tex").write_text(packages + render(REPORT, "latex") + "\\end{document}\n", encoding="utf-8")
+    packages = "".join(re.findall(r"\\usepackage\S*\{\w+\}", text.splitlines()[0]))
+    document = f"\\documentclass{{article}}{packages}\\begin{{document}}\n{text}\\end{{document}}\n"
+    (place / "report.tex").write_text(document, encoding="utf-8")
     options = ["-interaction=nonstopmode", "-halt-on-error"] if "pdflatex" in program else []
-    done = subprocess.run([program, *options, "report.tex"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run([program, *options, "report.tex"], cwd=place, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+    return done.stdout + done.stderr
+
+
+def test_latex_compiles_and_wide_tables_fit_the_line(tmp_path):
+    assert "Overfull" not in compiled(render(REPORT, "latex"), tmp_path)
+
+
+def test_every_section_of_the_measured_data_compiles_with_latex(cli, gate_place, tmp_path):
+    for command in (("report",), ("audit",), ("compare", "memory", "max"), ("check",)):
+        answer = cli(*command, "--format", "latex", "--db", gate_place / "promptad.duckdb")
+        assert "\\toprule" in answer.out
+        assert "Overfull" not in compiled(answer.out, tmp_path), command
+
+
+def test_latex_needs_graphicx_for_wide_tables_alone():
+    narrow, wide = render((EMPTY, SMALL), "latex"), render((SMALL, WORST), "latex")
+    assert narrow.startswith("% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}\n")
+    assert "graphicx" in wide.splitlines()[0]
+    assert wide.count("\\resizebox") == 1
+    assert "\\resizebox" not in narrow
 
 
 def test_html_is_well_formed_and_runs_nothing():

@@ -9,6 +9,7 @@ from promptad_db.report.grid import lay_out
 from promptad_db.report.html_page import html_page
 from promptad_db.report.latex import latex_tables
 from promptad_db.report.markdown import markdown
+from promptad_db.report.marks import marked
 from promptad_db.report.paper import mark_upper_bounds, pivot_paper
 from promptad_db.report.raw import csv_sections, json_rows, json_sections
 from promptad_db.report.table import tables
@@ -65,7 +66,8 @@ def render_rows(
 
 def grids_of(sections: Sequence[Section]) -> list[Grid]:
     """The sections as texts for people in rows and columns, for a page that lays them out itself."""
-    return [lay_out(_for_people(section)) for section in sections]
+    shown = [_for_people(section) for section in sections]
+    return [marked(lay_out(section), section.result) for section in shown]
 
 
 def _check(name: str) -> None:

@@ -19,10 +19,12 @@ _UNITS = {"auroc": " (%)", "percent": " (%)", "gap": " (points)", "points": " (p
 
 
 class Cell(NamedTuple):
-    """A printed value, not escaped yet for any format."""
+    """A printed value, not escaped yet for any format; ``part`` is a gap's share of the largest in its column, 0..1."""
 
     text: str
     best: bool = False
+    weak: bool = False
+    part: float | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _PACKAGES = "% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}\n"
+_PACKAGES_OF_WIDE = (
+    "% needs \\usepackage{booktabs}, \\usepackage[T1]{fontenc} and \\usepackage{graphicx}, which scales wide tables\n"
+)
+_SCALED = r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%"
+_TEXT_WIDTH = 345  # points, of an article in 10 pt; TeX itself decides whether a table that seems wider is scaled
+_CHARACTER, _COLUMN_SEPARATION = 6, 12  # points; a bold digit takes 5.75
 _SPECIAL = {
     **{char: f"\\{char}" for char in "&%$#_{}"},
     **{char: f"{{{char}}}" for char in "[]*"},  # at the start of a row the \\ before it would take them for its own
@@ -31,8 +37,9 @@ _KNOWN_TO_T1 = "‘’“”„…"  # noqa: RUF001 - typographic quotes are mea
 
 
 def latex_tables(grids: Sequence[Grid]) -> str:
-    """One ``table`` environment a section, under a comment that names the packages."""
-    return "\n".join([_PACKAGES, *(_environment(grid) for grid in grids)])
+    """One ``table`` environment a section, under a comment that names the packages; what is wider than a line is scaled."""
+    packages = _PACKAGES_OF_WIDE if any(_seems_wide(grid) for grid in grids) else _PACKAGES
+    return "\n".join([packages, *(_environment(grid) for grid in grids)])
 
 
 def _environment(grid: Grid) -> str:
@@ -45,16 +52,24 @@ def _environment(grid: Grid) -> str:
     return "\n".join([*lines, "\\end{table}\n"])
 
 
+def _seems_wide(grid: Grid) -> bool:
+    texts = zip(grid.headers, *([cell.text for cell in row] for row in grid.rows), strict=True)
+    widths = [_CHARACTER * max(map(len, column)) + _COLUMN_SEPARATION for column in texts]
+    return bool(grid.rows) and sum(widths) > _TEXT_WIDTH
+
+
 def _tabular(grid: Grid) -> list[str]:
     columns = "".join("r" if numeric else "l" for numeric in grid.numeric)
+    wide = _seems_wide(grid)
     return [
+        *([f"  {_SCALED}"] if wide else []),
         f"  \\begin{{tabular}}{{{columns}}}",
         "    \\toprule",
         _line(_escaped(header) for header in grid.headers),
         "    \\midrule",
         *(_line(_value(*pair) for pair in zip(row, grid.numeric, strict=True)) for row in grid.rows),
         "    \\bottomrule",
-        "  \\end{tabular}",
+        "  \\end{tabular}" + ("}" if wide else ""),
     ]
 
 
