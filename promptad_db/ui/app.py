@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from promptad_db.errors import PromptadError
 from promptad_db.run_folder import default_root
 from promptad_db.ui import cell_page, charts, compare_page, report_page, run_page, runs_page, sql_page
-from promptad_db.ui.access import LOOPBACK, Access
+from promptad_db.ui.access import HEADERS, LOOPBACK, Access
 from promptad_db.ui.live import LiveRuns
 from promptad_db.ui.pages import STATIC, Shown, explain, page
 
@@ -63,7 +63,7 @@ def create_app(
             Middleware(Access, token=token),
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
         ],
-        exception_handlers={PromptadError: _refused, HTTPException: _no_such_page},
+        exception_handlers={PromptadError: _refused, HTTPException: _no_such_page, Exception: _bug},
     )
     app.state.shown = Shown(database, LiveRuns([default_root(runs)]), data_root)
     return app
@@ -79,3 +79,16 @@ def _refused(request: Request, error: Exception) -> Response:
 def _no_such_page(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return page(request, "error.html", status=error.status_code, message=error.detail, hint="", retry=None)
+
+
+def _bug(request: Request, error: Exception) -> Response:
+    answer = page(
+        request,
+        "error.html",
+        status=500,
+        message=f"{type(error).__name__}: {error}",
+        hint="this is a bug; the terminal of promptad-db ui shows where",
+        retry=None,
+    )
+    answer.headers.update(HEADERS)  # it is answered in front of what else puts them there
+    return answer

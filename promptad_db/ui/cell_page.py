@@ -115,19 +115,30 @@ def _card(shown: Cell, at: int, by: str, *, pictures: bool) -> dict[str, Any]:
     seen = [{"name": "image", "address": address("/image.png", base, kind="picture"), "score": ""}] if pictures else []
     if result.masks is not None:
         seen.append({"name": "ground truth", "address": address("/image.png", base, kind="truth"), "score": ""})
-    for branch in [*(name for name in _MAPS if name in result.maps), *([by] if by not in _MAPS else [])]:
-        if branch in result.maps or (branch in _MAPS and result.maps):
-            score = printed(result.scores[branch][at]) if branch in result.scores else ""
-            seen.append(
-                {"name": branch, "address": address("/image.png", base, kind="map", branch=branch), "score": score}
-            )
-    scores = ", ".join(f"{branch} {printed(values[at])}" for branch, values in result.scores.items())
-    told = f"{'label unknown' if label is None else LABELS[label]}{f', {kind}' if kind and label else ''}; {scores}"
+    seen += [
+        {
+            "name": branch,
+            "address": address("/image.png", base, kind="map", branch=branch),
+            "score": printed(result.scores[branch][at]) if branch in result.scores else "",
+        }
+        for branch in _maps_of(shown, by)
+    ]
+    told = "label unknown" if label is None else LABELS[label] + (f", {kind}" if kind and label else "")
+    told += f"; {by} score {printed(result.scores[by][at])}"
     return {
         "name": name, "label": label, "score": float(result.scores[by][at]), "told": told, "seen": seen,
         "thumbnail": seen[0]["address"] if seen else None,
         "shown": json.dumps({"name": name, "told": told, "pictures": seen}),
     }  # fmt: skip
+
+
+def _maps_of(shown: Cell, by: str) -> list[str]:
+    """The branches whose maps are shown: both, their maximum, and the one that the strip is sorted by."""
+    maps = shown.result.maps
+    if not maps:
+        return []
+    both = {"semantic", "memory"} <= set(maps)
+    return list(dict.fromkeys(name for name in (*_MAPS, by) if name in maps or (both and name == "max")))
 
 
 def _opened(request: Request, cards: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
 from promptad_db.cell_view import curves
 from promptad_db.db.plot_data import plot_data
-from promptad_db.errors import UsageError
+from promptad_db.errors import NoRowsError, UsageError
+from promptad_db.metrics import OneClassError
 from promptad_db.plots import chart_script, draw, say
 from promptad_db.records import LEVEL_OF_TASK
 from promptad_db.ui.cells import branches_of, cell_of
@@ -17,32 +19,31 @@ from promptad_db.ui.histograms import draw_histograms, say_histograms
 from promptad_db.ui.pages import shown_by
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
-CURVES = ("roc", "pr")
+    from promptad_db.result_set import ResultSet
+
+CURVES = {"roc": ("false_positive_rate", "true_positive_rate"), "pr": ("true_positive_rate", "precision")}
+_STEPS = 300  # as fine as a chart of this size can show
 HISTOGRAMS = "histograms"
 _WIDTH = 560
-_CURVE_WIDTH = 400
+_CURVE_WIDTH = 370
 
 
 def chart(request: Request) -> Response:
     """A chart of the report, by ``name``, under the filters of the address."""
     name = text_of(request, "name") or ""
-    rows = plot_data(shown_by(request).database, name, report_filters(request))
-    return _answer(draw(name, rows, width=_WIDTH), say(name, rows))
+    return _answer(lambda: _of_report(request, name))
 
 
 def cell_chart(request: Request) -> Response:
     """A chart of one cell: ``roc``, ``pr`` or ``histograms``, of the branches of the address."""
-    cell = cell_of(request)
-    branches = branches_of(request, cell)
     name = text_of(request, "name") or ""
-    if name == HISTOGRAMS:
-        return _answer(draw_histograms(cell.result, branches), say_histograms(cell.result, branches))
-    if name not in CURVES:
+    if name not in (*CURVES, HISTOGRAMS):
         raise UsageError(f"a cell has no chart {name!r}", f"use one of {', '.join((*CURVES, HISTOGRAMS))}")
-    rows = curves(cell.folder, cell.category, LEVEL_OF_TASK[cell.info.task], branches)
-    return _answer(draw(name, rows, width=_CURVE_WIDTH), say(name, rows))
+    return _answer(lambda: _of_cell(request, name))
 
 
 def script(_request: Request) -> Response:
@@ -50,5 +51,42 @@ def script(_request: Request) -> Response:
     return Response(chart_script(), media_type="text/javascript", headers={"Cache-Control": "private, max-age=86400"})
 
 
-def _answer(drawn: Any, said: str) -> Response:
-    return JSONResponse({"spec": drawn.to_dict(), "said": said})
+def _of_report(request: Request, name: str) -> tuple[Any, str]:
+    rows = plot_data(shown_by(request).database, name, report_filters(request))
+    return draw(name, rows, width=_WIDTH), say(name, rows)
+
+
+def _of_cell(request: Request, name: str) -> tuple[Any, str]:
+    cell = cell_of(request)
+    branches = branches_of(request, cell)
+    if name == HISTOGRAMS:
+        return draw_histograms(cell.result, branches), say_histograms(cell.result, branches)
+    rows = curves(cell.folder, cell.category, LEVEL_OF_TASK[cell.info.task], branches)
+    rows = _thinned(rows, *CURVES[name])
+    return draw(name, rows, width=_CURVE_WIDTH), say(name, rows)
+
+
+def _thinned(rows: ResultSet, x: str, y: str) -> ResultSet:
+    """The vertices that a screen can tell apart: the first and the last in each square of a raster, a branch at a time."""
+    places = [rows.columns.index(name) for name in ("branch", x, y)]
+    squares = [_square(*(row[place] for place in places)) for row in rows.rows]
+    last = len(squares) - 1
+    kept = [
+        row
+        for index, row in enumerate(rows.rows)
+        if index in (0, last) or squares[index] != squares[index - 1] or squares[index] != squares[index + 1]
+    ]
+    return replace(rows, rows=kept)
+
+
+def _square(branch: str, x: float | None, y: float | None) -> tuple[str, int | None, int | None]:
+    return branch, None if x is None else round(_STEPS * x), None if y is None else round(_STEPS * y)
+
+
+def _answer(make: Callable[[], tuple[Any, str]]) -> Response:
+    """A specification, and what it shows in words; where there is nothing to draw, that in words."""
+    try:
+        drawn, said = make()
+    except (NoRowsError, OneClassError) as error:
+        return JSONResponse({"spec": None, "said": f"Nothing to draw: {error.args[0]}."})
+    return JSONResponse({"spec": drawn.to_dict(validate=False), "said": said})

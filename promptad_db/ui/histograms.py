@@ -18,7 +18,7 @@ LABELS = ("normal", "anomalous")
 _COLOURS = ("#0077bb", "#d55e00")
 
 
-def draw_histograms(result: CategoryResult, branches: Sequence[str], *, width: int = 400) -> Any:
+def draw_histograms(result: CategoryResult, branches: Sequence[str], *, width: int = 320) -> Any:
     """A panel a branch: how many images have each score, a colour a label; images without labels are all one."""
     import altair as alt
 
@@ -31,15 +31,16 @@ def draw_histograms(result: CategoryResult, branches: Sequence[str], *, width: i
     )
     panels = [
         alt.Chart(rows_of(_bars(result, branch)))
-        .mark_bar(opacity=0.6, binSpacing=0)
+        .mark_bar(opacity=0.65, binSpacing=0)
         .encode(
-            x=alt.X("low:Q", title=f"{branch} score", scale=alt.Scale(zero=False, nice=False)),
+            x=alt.X("low:Q", title=f"{branch} score", scale=alt.Scale(zero=False, nice=False), axis=alt.Axis(tickCount=6)),
             x2="high:Q",
-            y=alt.Y("images:Q", stack=None, title="images", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("images:Q", stack=None, title="images", axis=alt.Axis(tickMinStep=1, tickCount=5)),
+            y2=alt.Y2Datum(0),
             color=colour,
             tooltip=["label:N", "images:Q", alt.Tooltip("low:Q", format=".4f"), alt.Tooltip("high:Q", format=".4f")],
         )
-        .properties(width=width, height=130)
+        .properties(width=width, height=118)
         for branch in branches
     ]
     return themed(alt.vconcat(*panels), None, "currentColor", 12)

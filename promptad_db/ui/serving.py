@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import socket
+import threading
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import uvicorn
 
 from promptad_db.errors import UsageError
+from promptad_db.plots import chart_script
 from promptad_db.ui.access import LOOPBACK
 from promptad_db.ui.app import create_app
 
@@ -45,6 +47,7 @@ def serve(
     listening = _listen(host, port)
     at = listening.getsockname()[1]
     shown = socket.gethostname() if everywhere else named
+    threading.Thread(target=chart_script, daemon=True).start()  # bundling takes a second, which no page has to wait for
     ready(f"http://{shown}:{at}/" + (f"?token={quote(token)}" if token else ""))
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
     try:

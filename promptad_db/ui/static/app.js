@@ -145,12 +145,9 @@ async function drawChart(figure) {
   try {
     const [answer] = await Promise.all([fetch(figure.dataset.chart, { credentials: "same-origin" }), chartScript()]);
     const content = await answer.json();
+    if (!content.spec) throw new Error(content.said ?? content.error);
     said.hidden = false;
-    said.textContent = content.said ?? content.error ?? "This chart cannot be drawn.";
-    if (!answer.ok) {
-      place.remove();
-      return;
-    }
+    said.querySelector("p").textContent = content.said;
     place.setAttribute("aria-label", content.said);
     const tooltip = { disableDefaultStyle: true, sanitize: (value) => escaped(String(value)) };
     const options = { ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip, hover: false };
@@ -160,8 +157,7 @@ async function drawChart(figure) {
       if (address) location.assign(address);
     });
   } catch (error) {
-    said.hidden = false;
-    said.textContent = `This chart cannot be drawn: ${error.message ?? "the script did not load"}`;
+    place.replaceWith(element("p", error.message ?? "The script that draws charts did not load.", { class: "quiet" }));
   } finally {
     place.classList.remove("waiting");
   }
