@@ -14,7 +14,7 @@ from promptad_db.fusion.by_type import branches_by_type
 from promptad_db.fusion.calibration import calibrator
 from promptad_db.fusion.gate import hard
 from promptad_db.records import CategoryResult, Level, Metric
-from promptad_db.scoring import image_numbers, pixel_numbers, render_maps
+from promptad_db.scoring import Measured, image_numbers, pixel_numbers, render_maps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,22 +101,24 @@ def fuse_branches(
 
 def measure(
     fused: FusedBranch, result: CategoryResult, settings: Render | None, truth: PixelTruth | None, level: Level
-) -> list[Metric]:
+) -> list[Measured]:
     """Every exact number of a fused branch; ``level`` is the task's own, at which a gate's share is stored."""
-    metrics: list[Metric] = []
+    measured: list[Measured] = []
     if result.labels is not None:
-        metrics += image_numbers(fused.branch, fused.scores, result.labels.astype(bool), fused.note)
+        measured.append(image_numbers(fused.branch, fused.scores, result.labels.astype(bool), fused.note))
     if truth is not None and settings is not None and fused.maps is not None:
         pixels = render_maps(fused.maps, settings)
         if fused.upper is not None:
             pixels = np.where(truth.masks, render_maps(fused.upper, settings), pixels)
-        metrics += pixel_numbers(fused.branch, pixels, truth, fused.note)
+        measured.append(pixel_numbers(fused.branch, pixels, truth, fused.note))
     if fused.share is not None:
-        metrics.append(Metric(level, fused.branch, SHARE_METRIC, fused.share, "exact", note=fused.note))
-    return metrics
+        measured.append(
+            Measured([Metric(level, fused.branch, SHARE_METRIC, fused.share, "exact", note=fused.note)], None)
+        )
+    return measured
 
 
-def put(fused: FusedBranch, metrics: list[Metric], result: CategoryResult, *, replace_existing: bool) -> bool:
+def put(fused: FusedBranch, measured: list[Measured], result: CategoryResult, *, replace_existing: bool) -> bool:
     """Put a fused branch and its numbers into the result of its category; False when it is there already.
 
     Raises InputError when the branch is there with other numbers and may not be replaced.
@@ -125,14 +127,17 @@ def put(fused: FusedBranch, metrics: list[Metric], result: CategoryResult, *, re
     stored = {
         (one.level, one.metric): one for one in result.metrics if one.branch == branch and one.provenance == "exact"
     }
-    fresh = {(one.level, one.metric): one for one in metrics}
+    fresh = {(one.level, one.metric): one for of_level in measured for one in of_level.metrics}
     difference = _difference(stored, fresh) or _other_scores(fused, result)
     if not difference and branch in result.scores and set(fresh) <= set(stored):
         return False
     if difference and not replace_existing:
         raise InputError(f"branch {branch} is there with other numbers ({difference})", "--replace takes the new ones")
     old = set(map(id, stored.values()))
-    result.metrics = [one for one in result.metrics if id(one) not in old] + metrics
+    result.metrics = [one for one in result.metrics if id(one) not in old] + list(fresh.values())
+    result.placements = {key: kept for key, kept in result.placements.items() if key[1] != branch}
+    for of_level in measured:
+        of_level.put_into(result)
     result.scores[branch] = fused.scores
     result.maps.pop(branch, None)
     if fused.recipe.keeps_maps and fused.maps is not None:

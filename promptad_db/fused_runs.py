@@ -113,8 +113,8 @@ class Fusion:
             try:
                 learned = self.teaching.apply(lesson) if lesson and recipe.learned else None
                 fused = fuse_branches(recipe, result, shots, learned)
-                metrics = measure(fused, result, info.render, truth, LEVEL_OF_TASK[info.task])
-                new = put(fused, metrics, result, replace_existing=self.options.replace)
+                measured = measure(fused, result, info.render, truth, LEVEL_OF_TASK[info.task])
+                new = put(fused, measured, result, replace_existing=self.options.replace)
             except InputError as error:
                 where = run_folder.category_folder(folder, result.category)
                 self.outcome.rejected.append((where, f"{recipe.branch}: {reason_of(error)}"))

@@ -77,7 +77,7 @@ def ingest(
         imported += list(mvtec_maps.read([], options, _rejecting(outcome)))
     for done, run in enumerate(imported, start=1):
         try:
-            folders.append(store(run, root, _rejecting(outcome), replace=replace))
+            folders.append(store(run, root, _rejecting(outcome), replace_existing=replace))
             outcome.cells += len(run.categories)
         except InputError as error:
             outcome.rejected.append((min(run.files), str(error)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptad_db.errors import InputError
 from promptad_db.fusion import FUSED_NOTE, fuse_scores
-from promptad_db.metrics import OneClassError, PixelTruth, ranking_metrics, render
-from promptad_db.records import CategoryResult, Level, Metric, Render
+from promptad_db.metrics import OneClassError, PixelTruth, interval_of, placements, ranking_metrics, render
+from promptad_db.records import CategoryResult, Level, Metric, Placements, Render
 from promptad_db.timing import Stopwatch
 
 if TYPE_CHECKING:
@@ -21,6 +22,19 @@ IMAGE_METRICS = ("auroc", "ap", "f1_max")
 PIXEL_METRICS = (*IMAGE_METRICS, "aupro")
 
 
+class Measured(NamedTuple):
+    """The exact numbers of a branch at one level, and the placements behind its AUROC; None where that is undefined."""
+
+    metrics: list[Metric]
+    placements: Placements | None
+
+    def put_into(self, result: CategoryResult) -> list[Metric]:
+        """Keep the placements with the category; returns the numbers."""
+        if self.placements is not None:
+            result.placements[self.metrics[0].level, self.metrics[0].branch] = self.placements
+        return self.metrics
+
+
 def score_category(
     result: CategoryResult,
     settings: Render | None,
@@ -32,7 +46,7 @@ def score_category(
     Image level: the image scores of each branch against ``result.labels``. Pixel level: each branch's maps, rendered as
     ``settings`` says, against ``result.masks``. Where both branches are there, the ``fusions`` that were not logged as
     branches of their own are computed on the unrendered grid and scored too; their image scores join
-    ``result.scores``. An undefined number (one class only, a fusion of negative scores) is a Metric without a value,
+    ``result.scores``, and the placements of every AUROC ``result.placements``. An undefined number (one class only, a fusion of negative scores) is a Metric without a value,
     with the reason as its note. ``clock`` counts the seconds of the stages fuse, render and metrics.
     """
     clock = clock or Stopwatch()
@@ -47,7 +61,7 @@ def score_category(
         for branch, values in scores:
             note = FUSED_NOTE if branch in rules else None
             with clock("metrics"):
-                metrics += image_numbers(branch, values, labels, note)
+                metrics += image_numbers(branch, values, labels, note).put_into(result)
     if result.masks is not None and settings is not None:
         truth = PixelTruth(result.masks)
         for branch, grids in maps:
@@ -55,20 +69,22 @@ def score_category(
             with clock("render"):
                 pixels = grids if isinstance(grids, str) else render_maps(grids, settings)
             with clock("metrics"):
-                metrics += pixel_numbers(branch, pixels, truth, note)
+                metrics += pixel_numbers(branch, pixels, truth, note).put_into(result)
     return metrics
 
 
 def image_numbers(
     branch: str, scores: NDArray[Any] | str, labels: NDArray[np.bool_], note: str | None = None
-) -> list[Metric]:
+) -> Measured:
     """The image-level numbers of a branch's scores [N] against the labels [N]; a text is why there are no scores."""
-    return _measure("image", branch, scores, labels, note, lambda array: ranking_metrics(array, labels))
+    return _measure(
+        "image", branch, scores, labels, note, lambda array: (ranking_metrics(array, labels), placements(array, labels))
+    )
 
 
-def pixel_numbers(branch: str, pixels: NDArray[Any] | str, truth: PixelTruth, note: str | None = None) -> list[Metric]:
+def pixel_numbers(branch: str, pixels: NDArray[Any] | str, truth: PixelTruth, note: str | None = None) -> Measured:
     """The pixel-level numbers of a branch's rendered maps [N, H, W]; a text is why there are no maps."""
-    return _measure("pixel", branch, pixels, truth.masks, note, truth.metrics)
+    return _measure("pixel", branch, pixels, truth.masks, note, truth.metrics_and_placements)
 
 
 def render_maps(maps: NDArray[np.float32], settings: Render) -> NDArray[np.float32]:
@@ -102,17 +118,25 @@ def _measure(
     values: NDArray[Any] | str,
     truth: NDArray[np.bool_],
     note: str | None,
-    compute: Callable[[NDArray[Any]], dict[str, float]],
-) -> list[Metric]:
+    compute: Callable[[NDArray[Any]], tuple[dict[str, float], Placements]],
+) -> Measured:
     n_pos = int(truth.sum())
     n_neg = int(truth.size) - n_pos
     names = IMAGE_METRICS if level == "image" else PIXEL_METRICS
     measured: dict[str, float | None] = dict.fromkeys(names)
+    placed: Placements | None = None
     if isinstance(values, str):
         note = values
     else:
         try:
-            measured |= compute(values)
+            computed, placed = compute(values)
+            measured |= computed
         except OneClassError as error:
             note = str(error)
-    return [Metric(level, branch, name, measured[name], "exact", n_pos=n_pos, n_neg=n_neg, note=note) for name in names]
+    metrics = [
+        Metric(level, branch, name, measured[name], "exact", n_pos=n_pos, n_neg=n_neg, note=note) for name in names
+    ]
+    if placed is not None:
+        low, high = interval_of(placed)
+        metrics[0] = replace(metrics[0], ci_low=low, ci_high=high)
+    return Measured(metrics, placed)

@@ -4,6 +4,8 @@ Nothing here estimates: every threshold counts, ties count one half, and a metri
 """
 
 from promptad_db.metrics.curves import auroc, average_precision, f1_max, ranking_metrics
+from promptad_db.metrics.intervals import interval_of
+from promptad_db.metrics.placements import placements
 from promptad_db.metrics.ranking import OneClassError
 from promptad_db.metrics.regions import PixelTruth, aupro, pixel_metrics
 from promptad_db.metrics.rendering import render
@@ -15,7 +17,9 @@ __all__ = [
     "auroc",
     "average_precision",
     "f1_max",
+    "interval_of",
     "pixel_metrics",
+    "placements",
     "ranking_metrics",
     "render",
 ]

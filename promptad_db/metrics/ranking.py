@@ -42,6 +42,7 @@ class Ranking:
     """The distinct positive scores, ascending, and where each stands among the negatives; counts are exact.
 
     ``scores[i]`` is held by ``hits[i]`` positives; ``below[i]`` negatives are lower, ``up_to[i]`` are lower or equal.
+    ``buckets`` hold all scores, None where there were too few to be worth it.
     """
 
     scores: NDArray[Any]
@@ -50,10 +51,11 @@ class Ranking:
     up_to: NDArray[np.int64]
     n_pos: int
     n_neg: int
+    buckets: "Buckets | None" = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Buckets:
+class Buckets:
     """Equal-width buckets of scores; a higher score is never in a lower bucket, as each step rounds monotonically."""
 
     low: Any
@@ -61,6 +63,7 @@ class _Buckets:
     count: int
 
     def of(self, scores: NDArray[Any]) -> NDArray[np.intp]:
+        """Return the bucket of each score; rounding may lift the highest just over the last, to ``count``."""
         bucket: NDArray[np.intp] = ((scores - self.low) * self.scale).astype(np.intp)
         return bucket
 
@@ -96,7 +99,9 @@ def rank(scores: ArrayLike, labels: ArrayLike, *, small: int = SMALL, piece: int
     last = np.append(np.flatnonzero(positives[1:] != positives[:-1]), n_pos - 1)
     distinct = positives[last]
     buckets = _buckets(low, high, min(BUCKETS_PER_POSITIVE * distinct.size, MAX_BUCKETS))
-    if buckets is None or values.size < small or distinct.size * 4 > n_neg:
+    if values.size < small:
+        buckets = None
+    if buckets is None or distinct.size * 4 > n_neg:
         unsorted, below, equal = values[~truth], np.zeros(1, np.int64), np.zeros(1, np.int64)
     else:
         unsorted, below, equal = _placed(values, truth, distinct, buckets, piece)
@@ -108,26 +113,26 @@ def rank(scores: ArrayLike, labels: ArrayLike, *, small: int = SMALL, piece: int
         up_to=below + equal + np.searchsorted(unsorted, distinct, side="right"),
         n_pos=n_pos,
         n_neg=n_neg,
+        buckets=buckets,
     )
 
 
-def _buckets(low: Any, high: Any, count: int) -> _Buckets | None:
+def _buckets(low: Any, high: Any, count: int) -> Buckets | None:
     """Return ``count`` buckets from low to high; None where their arithmetic would overflow."""
     with np.errstate(over="ignore"):
         span = high - low
     if np.finfo(low.dtype).tiny * count < span < np.inf:
-        return _Buckets(low, low.dtype.type(count) / span, count)
+        return Buckets(low, low.dtype.type(count) / span, count)
     return None
 
 
 def _placed(
-    values: NDArray[Any], truth: NDArray[np.bool], distinct: NDArray[Any], buckets: _Buckets, piece: int
+    values: NDArray[Any], truth: NDArray[np.bool], distinct: NDArray[Any], buckets: Buckets, piece: int
 ) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
     """Return the negatives left to sort and, of the others, how many are below each positive and how many equal it."""
     of_positive = buckets.of(distinct)
     first_in_bucket = np.diff(of_positive, prepend=-1) > 0
     alone = np.flatnonzero(first_in_bucket & np.append(first_in_bucket[1:], True))
-    # Rounding may lift the highest score just over the last bucket.
     shared = np.zeros(buckets.count + 2, np.bool)
     shared[of_positive] = True
     # The positive that a bucket has to itself, counted from 1; 0 where there is none or several.

@@ -17,7 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from promptad_db.errors import InputError
 from promptad_db.metrics.curves import of_ranking
+from promptad_db.metrics.placements import placements
 from promptad_db.metrics.ranking import Ranking, as_floats, as_truth, rank
+from promptad_db.records import Placements
 
 
 class PixelTruth:
@@ -34,8 +36,12 @@ class PixelTruth:
 
         Errors as in `aupro`.
         """
+        return self._metrics(self._rank(maps, fpr_limit), maps, fpr_limit)
+
+    def metrics_and_placements(self, maps: ArrayLike, fpr_limit: float = 0.3) -> tuple[dict[str, float], Placements]:
+        """Return the same and the placements by image, from one ranking."""
         ranking = self._rank(maps, fpr_limit)
-        return of_ranking(ranking) | {"aupro": self._aupro(ranking, np.asarray(maps), fpr_limit)}
+        return self._metrics(ranking, maps, fpr_limit), placements(maps, self.masks, ranking)
 
     def aupro(self, maps: ArrayLike, fpr_limit: float = 0.3) -> float:
         """Return the area under the per-region overlap curve alone; see the function `aupro`."""
@@ -59,6 +65,9 @@ class PixelTruth:
         if np.ndim(maps) not in (2, 3):
             raise InputError(f"maps must have the shape [N, H, W] or [H, W], not {np.shape(maps)}")
         return rank(maps, self.masks)
+
+    def _metrics(self, ranking: Ranking, maps: ArrayLike, fpr_limit: float) -> dict[str, float]:
+        return of_ranking(ranking) | {"aupro": self._aupro(ranking, np.asarray(maps), fpr_limit)}
 
     def _aupro(self, ranking: Ranking, maps: NDArray[Any], limit: float) -> float:
         # The anomalous pixels of one score are detected at one threshold; their weights together are one ramp.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from promptad_db.records import CategoryResult
 
 
-def store(run: ImportedRun, root: Path, reject: Reject, *, replace: bool) -> Path:
+def store(run: ImportedRun, root: Path, reject: Reject, *, replace_existing: bool) -> Path:
     """The run folder of an imported run: a new one, or the one of the same run with what is new added to it."""
     suffix = run.fingerprint()
     existing = sorted(filter(run_folder.is_run_folder, root.glob(f"*-{suffix}"))) if root.is_dir() else []
@@ -35,13 +35,13 @@ def store(run: ImportedRun, root: Path, reject: Reject, *, replace: bool) -> Pat
     stored = set(run_folder.list_categories(folder))
     for category, result in run.categories.items():
         try:
-            if category in stored and _unchanged(folder, result):
+            if category in stored and _unchanged(folder, result, older=not replace_existing):
                 continue
-            if category in stored and not replace:
+            if category in stored and not replace_existing:
                 reason = f"{category} differs from what was ingested before; --replace takes the new numbers"
                 reject(run.origin(category), f"{folder.name}: {reason}")
                 continue
-            run_folder.write_category(folder, result, replace_existing=replace)
+            run_folder.write_category(folder, result, replace_existing=replace_existing)
             changed = True
         except InputError as error:
             reject(run.origin(category), str(error))
@@ -56,12 +56,19 @@ def store(run: ImportedRun, root: Path, reject: Reject, *, replace: bool) -> Pat
     return folder
 
 
-def _unchanged(folder: Path, result: CategoryResult) -> bool:
-    """Whether a stored category holds this content; one that cannot be read any more does not."""
+def _unchanged(folder: Path, result: CategoryResult, *, older: bool) -> bool:
+    """Whether a stored category holds this content; one that cannot be read any more does not.
+
+    With ``older`` one without intervals, as versions before them wrote it, holds it too.
+    """
     try:
-        return _same(run_folder.read_category(folder, result.category), result)
+        stored = run_folder.read_category(folder, result.category)
     except InputError:
         return False
+    if older and not stored.placements:
+        metrics = [replace(metric, ci_low=None, ci_high=None) for metric in result.metrics]
+        result = replace(result, metrics=metrics, placements={})
+    return _same(stored, result)
 
 
 def _merged_source(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -83,6 +90,7 @@ def _same(one: CategoryResult, other: CategoryResult) -> bool:
         and _same_array(one.masks, other.masks)
         and _same_arrays(one.scores, other.scores)
         and _same_arrays(one.maps, other.maps)
+        and list(one.placements) == list(other.placements)
     )
 
 
