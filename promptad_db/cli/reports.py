@@ -25,7 +25,7 @@ from promptad_db.errors import UsageError
 @listed(
     "--section",
     help="Only these sections: summary, datasets, worst, k-shot, categories, fusion, compare, variants, repairs, gate, "
-    "gate-picks, cost, paper.  [default: those that have something to say]",
+    "gate-picks, cost, paper, reference.  [default: those that have something to say]",
 )
 @listed("--branches", help="Compare these two branches instead of semantic,memory.")
 @click.option(

@@ -55,9 +55,11 @@ def ingest(ctx: click.Context, /, paths: tuple[Path, ...], branches: tuple[str, 
     """Take existing results into the database; PATHS are files or folders, which are walked.
 
     Recognised by content: run folders of promptad-db; the gate layout of a PromptAD fork (gate_results/*.json,
-    metadata/<task>/*.json, full_results.csv); the public PromptAD code's Seed_<seed>-results.csv; a long table, CSV or
-    Parquet, with the columns dataset, category, k_shot, seed, task, branch, image, label, score; and, with --branch and
-    --data-root, anomaly maps in the MVTec evaluation layout.
+    metadata/<task>/*.json, full_results.csv); the public PromptAD code's Seed_<seed>-results.csv; AnomalyDINO's
+    metrics_seed=<seed>.json and time_measurements.csv; the results.csv of anomalib's benchmark and of PatchCore; the
+    tables in log.txt of AnomalyCLIP and APRIL-GAN; a long table, CSV or Parquet, with the columns dataset, category,
+    k_shot, seed, task, branch, image, label, score; and, with --branch and --data-root, anomaly maps in the MVTec
+    evaluation layout.
 
     The same files twice change nothing. A file that cannot be trusted is rejected by name with the reason, everything
     else is taken, and the exit code is 4.

@@ -24,4 +24,8 @@ KINDS: dict[str, dict[str, Kind]] = {
 
 def kind_of(dataset: str, category: str) -> Kind | None:
     """Texture or object, None for a category of another data set."""
+    if dataset == "synthetic":
+        from promptad_db.datasets.synthetic.categories import KINDS as SYNTHETIC  # its painters import scipy
+
+        return SYNTHETIC.get(category)
     return KINDS.get(dataset, {}).get(category)

@@ -8,7 +8,7 @@ COLUMN_KINDS = {
     ),
     **dict.fromkeys(("semantic", "memory", "reference_semantic", "reference_memory", "oracle_upper_bound"), "auroc"),
     **dict.fromkeys(("mean_a", "mean_b", "a", "b"), "auroc"),
-    **dict.fromkeys(("mean_gap", "gap", "reference_gap", "gap_left", "delta"), "gap"),
+    **dict.fromkeys(("mean_gap", "gap", "reference_gap", "gap_left", "delta", "difference"), "gap"),
     **dict.fromkeys(("gain_over_better_branch", "gain_over_memory", "gain_over_max", "given_up"), "gap"),
     **dict.fromkeys(("mean_abs_gap", "median_abs_gap", "abs_gap", "std"), "points"),
     **dict.fromkeys(("semantic_share", "memory_share", "share_closed", "time_saved", "way_covered"), "percent"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from promptad_db.db import connect, variants
+from promptad_db.db import connect, reference, variants
 from promptad_db.db.query import fetch
 from promptad_db.db.selection import BRANCHES, Filters, section_rows, select
 from promptad_db.db.sql_files import load_sql
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SECTIONS = (
     "summary", "datasets", "worst", "k-shot", "categories", "fusion", "compare", "variants", "repairs", "gate",
-    "gate-picks", "cost", "paper",
+    "gate-picks", "cost", "paper", "reference",
 )  # fmt: skip
 _WHERE_FITTING = {"variants": "variants", "repairs": "variants", "gate": "gate", "gate-picks": "gate", "cost": "cost"}
 _OF_SEMANTIC_AND_MEMORY = ("gate", "gate-picks", "cost")
@@ -39,7 +39,8 @@ def report(
     database: Where, filters: Filters, *, sections: Sequence[str] = (), top: int = 10, min_gap: float | None = None
 ) -> Report:
     """The sections asked for, by default all that have something to say: ``compare`` needs both tasks, ``fusion`` true
-    AUROCs, ``variants`` and ``repairs`` several variants, ``cost`` timings, ``gate`` and ``gate-picks`` a gate.
+    AUROCs, ``variants`` and ``repairs`` several variants, ``cost`` timings, ``gate`` and ``gate-picks`` a gate,
+    ``reference`` all categories of a data set that papers report.
 
     ``top`` limits *worst* and *repairs*; ``min_gap`` (a fraction) is the smallest gap in *worst*, by default 0, and of
     what *repairs* takes for weak, by default 0.05. Raises NoRowsError when nothing matches.
@@ -50,6 +51,8 @@ def report(
     with connect.reading(database) as connection:
         each_variant = bool(sections) and set(sections) <= set(variants.SECTIONS)
         filters, notes = select(connection, filters, each_variant=each_variant)
+        if not sections or "reference" in sections:
+            reference.add_published(connection)
         names = list(dict.fromkeys(sections)) or _fitting(connection, filters)
         of_variants: dict[str, Section] = {}
         if not set(names).isdisjoint(variants.SECTIONS):
@@ -79,4 +82,6 @@ def _fitting(connection: sa.Connection, filters: Filters) -> list[str]:
         left_out.add("compare")
     if filters.provenance == "approx":
         left_out |= {"fusion", "paper", *_WHERE_FITTING}
+    if filters.provenance == "approx" or not reference.is_comparable(connection):
+        left_out.add("reference")
     return [name for name in SECTIONS if name not in left_out]

@@ -1,0 +1,20 @@
+"""Results that papers published, shipped as data.
+
+``published.csv`` has one row a method, data set, K and level: ``mean`` and ``std`` of the AUROC over the categories, in
+percent as printed, with the ``precision`` of the print; what is known of the protocol (``protocol``, ``backbone``, input
+``resolution`` and ``rendered`` size in pixels, epoch ``selection``, ``seeds``, ``auxiliary`` = trained on anomalies of
+other data); the paper (``source``), where the figure was read (``seen_in``), and whether that settles it (``confirmed``).
+What is not known is left empty.
+"""
+
+from __future__ import annotations
+
+import csv
+from importlib import resources
+
+
+def published() -> dict[str, list[str]]:
+    """The columns of the table, as text."""
+    text = (resources.files(__name__) / "published.csv").read_text("utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    return {name: [row[name] for row in rows] for name in rows[0]}
