@@ -34,16 +34,16 @@ SECTIONS = ("summary", "k-shot", "worst", "fusion", "variants", "gate", "cost", 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a demo lives: its images, its run folders and its database file."""
+    """Where a demo lives: its images, its run folders and its database."""
 
     data: Path
     runs: Path
-    database: Path
+    database: str | Path
 
     @classmethod
     def below(cls, folder: Path, runs: str | None = None, database: str | None = None) -> Place:
         """Everything below one folder, but for what is given."""
-        return cls(folder / "data", Path(runs or folder / "runs"), Path(database or folder / "promptad.duckdb"))
+        return cls(folder / "data", Path(runs or folder / "runs"), database or folder / "promptad.duckdb")
 
 
 def export_data(folder: Path, *, seed: int = 0) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptad_db import run_folder
-from promptad_db.db import database_path, index_folders
+from promptad_db.db import database_path, db_option, index_folders
 from promptad_db.db.lock import locked
 from promptad_db.errors import DatabaseError, InputError, NoRowsError, UsageError
 from promptad_db.fused_runs import FuseOptions, FuseOutcome, Fusion, reason_of
@@ -153,7 +153,7 @@ def _index(outcome: FuseOutcome, database: Where) -> None:
         indexed = index_folders(outcome.folders, database, replace=True, at_once=True)
     except DatabaseError as error:
         places = [str(folder) for folder in outcome.folders]
-        command = shlex.join(["promptad-db", "ingest", "--replace", *places, "--db", str(database_path(database))])
+        command = shlex.join(["promptad-db", "ingest", "--replace", *places, *db_option(database)])
         error.hint += f"\n  the run folders are complete; this will finish the job: {command}"
         raise
     outcome.rejected += [reason for reason in indexed.rejected if reason[0] not in dict(outcome.rejected)]

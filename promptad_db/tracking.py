@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +14,7 @@ from promptad_db.records import PROTOCOLS, SELECTIONS, TASKS, CategoryResult, Re
 from promptad_db.scoring import DEFAULT_FUSIONS, score_category
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
@@ -113,14 +113,14 @@ def index_runs(folders: Sequence[Path], db: str | os.PathLike[str] | bool | None
     """
     if db is False or not folders:
         return
-    from promptad_db.db import index_folders
+    from promptad_db.db import db_option, index_folders
 
     path = None if db is True else db
     try:
         rejected = index_folders(folders, path).rejected
     except DatabaseError as error:
         places = [str(folder) for folder in folders]
-        command = ["promptad-db", "ingest", *places, *(["--db", os.fspath(path)] if path else [])]
+        command = ["promptad-db", "ingest", *places, *db_option(path)]
         logger.warning(
             "the run is safe in %s, but not in the database: %s\n  %s", ", ".join(places), error, shlex.join(command)
         )

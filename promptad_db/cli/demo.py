@@ -40,6 +40,7 @@ def demo(
         library.export_data(export_data, seed=seed)
         talk([f"{export_data}: the synthetic data set, in the layout of MVTec AD"])
         return
+    from promptad_db.db import db_option
     from promptad_db.db.audit import audit
     from promptad_db.db.reports import report
     from promptad_db.db.selection import Filters
@@ -55,5 +56,5 @@ def demo(
     audited = audit(place.database, filters)
     note([*made.notes, *audited.notes])
     show(render([*made.sections, *audited.sections(5)], "table", **look(None)), None)
-    database = shlex.quote(str(place.database))
-    talk([f"next: promptad-db report --db {database}, promptad-db sql --db {database} 'SELECT ...'"])
+    database = shlex.join(db_option(place.database))
+    talk([f"next: promptad-db report {database}, promptad-db sql {database} 'SELECT ...'"])

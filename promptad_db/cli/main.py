@@ -25,6 +25,7 @@ COMMANDS = {
     "runs": "runs",
     "sql": "queries",
     "export": "queries",
+    "copy": "copy",
     "ui": "ui",
     "demo": "demo",
 }

@@ -75,8 +75,9 @@ def listed(*names: str, kind: type[str | int] = str, help: str) -> Callable[[Com
 
 db_option = click.option(
     "--db",
-    type=click.Path(dir_okay=False),
-    help="The database file.  [default: PROMPTAD_DB, else ./promptad.duckdb]",
+    metavar="DATABASE",
+    help="The database: a DuckDB file, or a PostgreSQL address (postgresql+psycopg://USER@HOST/NAME).  "
+    "[default: PROMPTAD_DB, else ./promptad.duckdb]",
 )
 
 runs_option = click.option(

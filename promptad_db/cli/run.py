@@ -45,6 +45,7 @@ def run(ctx: click.Context, /, *, runs: str | None, db: str | None, **options: A
     if options["check_data"]:
         _check_data(ctx, options)
         return
+    from promptad_db.db import db_option
     from promptad_db.runner import Listener, Request
     from promptad_db.runner import run as start
 
@@ -54,7 +55,7 @@ def run(ctx: click.Context, /, *, runs: str | None, db: str | None, **options: A
             request, runs=runs, db=db, listener=Listener(progress, lambda cell: talk([line_of(cell)]), _say)
         )
     show("".join(f"{folder}\n" for folder in outcome.folders), options["output"])
-    following = ["promptad-db", "report", "--experiment", request.experiment, *(["--db", db] if db else [])]
+    following = ["promptad-db", "report", "--experiment", request.experiment, *db_option(db)]
     talk([f"{outcome.cells} cells in {len(outcome.folders)} runs; next: {shlex.join(following)}"])
 
 

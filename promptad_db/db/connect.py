@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from promptad_db.db.duckdb_file import DuckDBFile
-from promptad_db.errors import SchemaError
+from promptad_db.errors import PromptadError, SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Where = Place | str | os.PathLike[str]
 
 REVISION_TABLE = "promptad_revision"
-HEAD = "0001"
+HEAD = "0002"
 
 
 def database_path(where: Where | None = None) -> Place:
@@ -37,6 +37,16 @@ def database_path(where: Where | None = None) -> Place:
 
         return PostgresDatabase.at(chosen)
     return DuckDBFile(Path(chosen))
+
+
+def db_option(where: Where | None) -> list[str]:
+    """What brings a command back to a database that was chosen: ``--db`` and its place, without a password."""
+    if not where:
+        return []
+    try:
+        return ["--db", str(database_path(where))]
+    except PromptadError:
+        return []
 
 
 @contextmanager
