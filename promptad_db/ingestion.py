@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptad_db import run_folder
+from promptad_db.db.connect import db_option
 from promptad_db.db.write import IndexOutcome, index_folders
 from promptad_db.errors import DatabaseError, InputError
 from promptad_db.readers import FILE_READERS, ImportedRun, ImportOptions, Reader, mvtec_maps, pipe_tables
@@ -111,7 +112,7 @@ def _index(
         indexed = index_folders(folders, db, replace=replace, progress=step)
     except DatabaseError as error:
         places = sorted({str(folder.parent) for folder in folders})
-        command = shlex.join(["promptad-db", "ingest", *places, *(["--db", os.fspath(db)] if db else [])])
+        command = shlex.join(["promptad-db", "ingest", *places, *db_option(db)])
         error.hint += f"\n  the run folders are complete; this will finish the job: {command}"
         raise
     outcome.extend(indexed)
