@@ -12,6 +12,7 @@ from promptad_db import run_folder
 from promptad_db.db.connect import db_option
 from promptad_db.db.write import IndexOutcome, index_folders
 from promptad_db.errors import DatabaseError, InputError
+from promptad_db.files import read_json, require_file
 from promptad_db.readers import FILE_READERS, ImportedRun, ImportOptions, Reader, mvtec_maps, pipe_tables
 from promptad_db.readers.store import store
 
@@ -124,28 +125,35 @@ def _walk(paths: Sequence[Path], outcome: IngestOutcome) -> _Found:
         if not path.exists():
             raise InputError(f"{path}: does not exist")
         if path.is_dir():
-            for candidate in _below(path):
+            for candidate in _below(path, outcome):
                 _classify(candidate, found, outcome, named=False)
         else:
             _classify(path, found, outcome, named=True)
     return found
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path, outcome: IngestOutcome) -> Iterator[Path]:
     """The run folders and result files below a folder, sorted; what is inside a run folder is its own."""
     if run_folder.is_run_folder(folder):
         yield folder
         return
-    for parent, subfolders, names in os.walk(folder):
+
+    def unlisted(error: OSError) -> None:
+        outcome.rejected.append((Path(error.filename), f"cannot be listed ({error.strerror})"))
+
+    for parent, subfolders, names in os.walk(folder, onerror=unlisted):
         here = Path(parent)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in list(subfolders):
-            if run_folder.is_run_folder(here / name):
-                subfolders.remove(name)
-                yield here / name
-        for name in sorted(names):
-            if name.endswith(SUFFIXES + LOG_SUFFIXES) and not name.startswith("."):
-                yield here / name
+        inside = [name for name in subfolders if run_folder.is_run_folder(here / name)]
+        subfolders[:] = [name for name in subfolders if name not in set(inside)]
+        files = [name for name in sorted(names) if name.endswith(SUFFIXES + LOG_SUFFIXES) and not name.startswith(".")]
+        for path in (here / name for name in (*inside, *files)):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+                outcome.rejected.append(
+                    (path, "a link that leads out of the folder; give what it leads to by its own path")
+                )
+            else:
+                yield path
 
 
 def _classify(path: Path, found: _Found, outcome: IngestOutcome, *, named: bool) -> None:
@@ -154,6 +162,11 @@ def _classify(path: Path, found: _Found, outcome: IngestOutcome, *, named: bool)
         return
     if path.is_dir():
         found.run_folders.append(path)
+        return
+    try:
+        require_file(path)
+    except InputError as error:
+        outcome.rejected.append((path, str(error)))
         return
     for index, reader in enumerate(FILE_READERS):
         if reader.recognise(path):
@@ -170,7 +183,7 @@ def _classify(path: Path, found: _Found, outcome: IngestOutcome, *, named: bool)
 
 def _is_text(path: Path) -> bool:
     try:
-        str(path.resolve()).encode()
+        os.path.realpath(path).encode()
     except UnicodeEncodeError:
         return False
     return True
@@ -178,8 +191,6 @@ def _is_text(path: Path) -> bool:
 
 def _unreadable(path: Path) -> str | None:
     """Why a file cannot be read at all, None when it can and is merely about something else."""
-    from promptad_db.files import read_json
-
     try:
         if path.stat().st_size == 0:
             return "empty file"

@@ -9,7 +9,7 @@ import numpy as np
 from promptad_db.errors import InputError
 from promptad_db.files import require_file
 from promptad_db.limits import LARGEST_NAMES, LARGEST_UNPACKED, MOST_PAGES, PACKING
-from promptad_db.parquet_pages import DELTA_BYTE_ARRAY, pages
+from promptad_db.parquet_pages import DELTA_BYTE_ARRAY, DELTA_LENGTH_BYTE_ARRAY, DICTIONARIES, pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,8 +63,8 @@ def read_columns(path: Path, columns: Sequence[str], most_rows: int | None = Non
         with pq.ParquetFile(path, **limits) as file, path.open("rb") as raw:
             wanted = [leaf for leaf in file.schema if leaf.path.partition(".")[0] in columns]
             widths = {leaf.path: _width(leaf) for leaf in wanted}
-            _check_sizes(file.metadata, raw, widths, path.stat().st_size, most_rows)
-            texts = [leaf.path for leaf in wanted if leaf.physical_type == "BYTE_ARRAY"]
+            encodings = _checked_pages(file.metadata, raw, widths, path.stat().st_size, most_rows)
+            texts = [leaf.path for leaf in wanted if leaf.physical_type == "BYTE_ARRAY" and _once(encodings, leaf.path)]
         # A text that stands in many rows is stored, and so read, once.
         with pq.ParquetFile(path, read_dictionary=texts, **limits) as file:
             table = file.read(columns=list(columns))
@@ -113,12 +113,16 @@ def finite(path: Path, values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
-def _check_sizes(
+def _checked_pages(
     metadata: pq.FileMetaData, raw: BinaryIO, widths: dict[str, int], file_size: int, most_rows: int | None
-) -> None:
-    """Refuse a file whose pages become more than a file of its size should, or other than its footer declares."""
+) -> dict[str, set[int]]:
+    """How the pages of each column are encoded.
+
+    Refuses a file whose pages become more than a file of its size should, or other than its footer declares.
+    """
     if most_rows is not None and metadata.num_rows > most_rows:
         raise InputError(f"declares {metadata.num_rows:,} rows, more than {most_rows:,}")
+    encodings: dict[str, set[int]] = {path: set() for path in widths}
     needed = unpacked = count = 0
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)
@@ -130,8 +134,7 @@ def _check_sizes(
                 count += 1
                 if count > MOST_PAGES:
                     raise InputError(f"holds more than {MOST_PAGES:,} pages")
-                if page.encoding == DELTA_BYTE_ARRAY:
-                    raise InputError("a column is written as DELTA_BYTE_ARRAY, which is not read", "write it otherwise")
+                encodings[chunk.path_in_schema].add(page.encoding)
                 values += page.values
                 unpacked += page.unpacked
             if values != chunk.num_values or values < group.num_rows:
@@ -142,6 +145,16 @@ def _check_sizes(
         raise InputError(
             f"declares {max(needed, unpacked):,} bytes, more than {allowed:,}, which a file of its size may"
         )
+    return encodings
+
+
+def _once(encodings: dict[str, set[int]], path: str) -> bool:
+    """Whether the texts of a column can be read once each; where they cannot, each must be stored in full."""
+    found = encodings[path]
+    whole = DELTA_LENGTH_BYTE_ARRAY in found
+    if DELTA_BYTE_ARRAY in found or (whole and not found.isdisjoint(DICTIONARIES)):
+        raise InputError(f"the encoding of {path} is not read", "write it with use_dictionary=True, as pyarrow does")
+    return not whole
 
 
 def _start(chunk: Any) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import zlib
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,9 +118,12 @@ def _require_small(path: Path, image: Image) -> None:
         raise InputError(f"{path}: declares {image.width:,} x {image.height:,} pixels, too many to read")
 
 
+@cache
 def _pillow() -> Any:
     try:
         from PIL import Image
     except ImportError as error:
         raise UsageError("reading images and masks needs Pillow", "pip install 'promptad-db[images]'") from error
+    # What is wrong with a file is said when it is refused, not in a log as well.
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     return Image

@@ -149,7 +149,9 @@ def _cell(row: dict[str, str], task: Task, branch: str, step: float) -> Category
 
 
 def _setting(path: Path, table: _Table, options: ImportOptions) -> Setting:
-    method = next(METHODS[name] for name in table.columns if name in METHODS)
+    method = next((METHODS[name] for name in table.columns if name in METHODS), None)
+    if method is None:
+        raise InputError(f"its table has none of the columns {', '.join(METHODS)}")
     told_by_log = table.arguments
     k_shot = options.k_shot
     if told_by_log.get("mode") == "zero_shot" or (method == "AnomalyCLIP" and k_shot is None):
