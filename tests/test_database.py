@@ -213,8 +213,8 @@ def test_a_database_that_stays_locked_keeps_the_run_folders_and_says_so(cli, sha
 
 
 def limited(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run Python code where no file may grow beyond 800 kB: as on a full disk, writing fails."""
-    program = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (800_000, 800_000))\n{code}"
+    """Run Python code where no file may grow beyond 1.6 MB: as on a full disk, writing fails."""
+    program = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (1_600_000, 1_600_000))\n{code}"
     command = [sys.executable, "-c", program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 

@@ -133,8 +133,11 @@ def _create_whole(path: Path) -> None:
 
     temporary = temporary_name(path)
     try:
-        with _connected(temporary, read_only=False) as connection, connection.begin():
-            upgrade(connection)
+        with _connected(temporary, read_only=False) as connection:
+            with connection.begin():
+                upgrade(connection)
+            # On a full disk the checkpoint of closing would fail in silence and leave a file without a schema.
+            connection.exec_driver_sql("CHECKPOINT")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -101,6 +101,17 @@ def _append_category(run: FolderRows, result: CategoryResult, fingerprint: str) 
         seconds=list(result.timings.values()),
         n_images=[count] * len(result.timings),
     )
+    for (level, branch), placements in result.placements.items():
+        append(
+            tables.placements,
+            image=result.images,
+            level=[level] * count,
+            branch=[branch] * count,
+            n_pos=placements.n_pos.tolist(),
+            n_neg=placements.n_neg.tolist(),
+            pos_sum=placements.pos_sum.tolist(),
+            neg_sum=placements.neg_sum.tolist(),
+        )
 
 
 def columns_of(rows: list[dict[str, Any]]) -> Columns:

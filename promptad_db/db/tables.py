@@ -131,4 +131,18 @@ timings = sa.Table(
     _key("n_images", sa.Integer),
 )
 
-CATEGORY_TABLES = (run_categories, images, image_scores, branch_stats, metrics, timings)
+placements = sa.Table(
+    "placements",
+    metadata,
+    _key("run_id"),
+    _key("category"),
+    _key("image"),
+    _key("level"),
+    _key("branch"),
+    _key("n_pos", sa.BigInteger),
+    _key("n_neg", sa.BigInteger),
+    _key("pos_sum", sa.Double),
+    _key("neg_sum", sa.Double),
+)
+
+CATEGORY_TABLES = (run_categories, images, image_scores, branch_stats, metrics, timings, placements)
