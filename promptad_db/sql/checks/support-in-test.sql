@@ -16,7 +16,7 @@ normals AS (
     FROM scored
     WHERE label = 0
     GROUP BY number, category
-    HAVING COUNT(*) >= 3
+    HAVING COUNT(*) >= 3 AND PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY score) > 0
 ),
 stretched AS (
     SELECT number, category
