@@ -23,6 +23,9 @@ LARGEST_UNPACKED = 512 << 20
 PACKING = 16
 """... become this many times its own size. Scores hardly compress, 4 times at most; what does more is no scores."""
 
+LARGEST_FOOTER = 8 << 20
+"""Bytes of what a Parquet file says of itself, about 200 for each column of each row group."""
+
 MOST_PAGES = 200_000
 """Pages of a Parquet file, about 1 MB each as they are usually written."""
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from promptad_db.errors import InputError
 from promptad_db.files import require_file
-from promptad_db.limits import LARGEST_NAMES, LARGEST_UNPACKED, MOST_PAGES, PACKING
-from promptad_db.parquet_pages import DELTA_BYTE_ARRAY, DELTA_LENGTH_BYTE_ARRAY, DICTIONARIES, pages
+from promptad_db.limits import LARGEST_FOOTER, LARGEST_NAMES, LARGEST_UNPACKED, MOST_PAGES, PACKING
+from promptad_db.parquet_pages import DELTA_BYTE_ARRAY, DELTA_LENGTH_BYTE_ARRAY, DICTIONARIES, chunks, pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from numpy.typing import NDArray
-    from pyarrow import parquet as pq
 
 
 _COLUMNS = {
@@ -36,7 +35,6 @@ _COLUMNS = {
 }  # fmt: skip
 _MAY_BE_NULL = ("defect_type", "label")
 _WIDEST_NUMBER = 12
-_LARGEST_FOOTER = 64 << 20
 
 
 def read_parquet(path: Path) -> pa.Table:
@@ -58,12 +56,14 @@ def read_columns(path: Path, columns: Sequence[str], most_rows: int | None = Non
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    limits = {"thrift_string_size_limit": _LARGEST_FOOTER, "thrift_container_size_limit": _LARGEST_FOOTER}
+    limits = {"thrift_string_size_limit": LARGEST_FOOTER, "thrift_container_size_limit": LARGEST_FOOTER}
     try:
         with pq.ParquetFile(path, **limits) as file, path.open("rb") as raw:
+            if most_rows is not None and file.metadata.num_rows > most_rows:
+                raise InputError(f"declares {file.metadata.num_rows:,} rows, more than {most_rows:,}")  # noqa: TRY301 - not worth a function
             wanted = [leaf for leaf in file.schema if leaf.path.partition(".")[0] in columns]
             widths = {leaf.path: _width(leaf) for leaf in wanted}
-            encodings = _checked_pages(file.metadata, raw, widths, path.stat().st_size, most_rows)
+            encodings = _checked_pages(raw, widths, path.stat().st_size)
             texts = [leaf.path for leaf in wanted if leaf.physical_type == "BYTE_ARRAY" and _once(encodings, leaf.path)]
         # A text that stands in many rows is stored, and so read, once.
         with pq.ParquetFile(path, read_dictionary=texts, **limits) as file:
@@ -113,33 +113,27 @@ def finite(path: Path, values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
-def _checked_pages(
-    metadata: pq.FileMetaData, raw: BinaryIO, widths: dict[str, int], file_size: int, most_rows: int | None
-) -> dict[str, set[int]]:
+def _checked_pages(raw: BinaryIO, widths: dict[str, int], file_size: int) -> dict[str, set[int]]:
     """How the pages of each column are encoded.
 
     Refuses a file whose pages become more than a file of its size should, or other than its footer declares.
     """
-    if most_rows is not None and metadata.num_rows > most_rows:
-        raise InputError(f"declares {metadata.num_rows:,} rows, more than {most_rows:,}")
     encodings: dict[str, set[int]] = {path: set() for path in widths}
     needed = unpacked = count = 0
-    for index in range(metadata.num_row_groups):
-        group = metadata.row_group(index)
-        for chunk in (group.column(number) for number in range(group.num_columns)):
-            if chunk.path_in_schema not in widths:
-                continue
-            values = 0
-            for page in pages(raw, _start(chunk), chunk.total_compressed_size):
-                count += 1
-                if count > MOST_PAGES:
-                    raise InputError(f"holds more than {MOST_PAGES:,} pages")
-                encodings[chunk.path_in_schema].add(page.encoding)
-                values += page.values
-                unpacked += page.unpacked
-            if values != chunk.num_values or values < group.num_rows:
-                raise InputError(f"{chunk.path_in_schema} holds {values:,} values, but declares {chunk.num_values:,}")
-            needed += values * widths[chunk.path_in_schema]
+    for chunk in chunks(raw):
+        if chunk.column not in widths:
+            continue
+        values = 0
+        for page in pages(raw, chunk):
+            count += 1
+            if count > MOST_PAGES:
+                raise InputError(f"holds more than {MOST_PAGES:,} pages")
+            encodings[chunk.column].add(page.encoding)
+            values += page.values
+            unpacked += page.unpacked
+        if values != chunk.values or values < chunk.rows:
+            raise InputError(f"{chunk.column} holds {values:,} values, but declares {chunk.values:,}")
+        needed += values * widths[chunk.column]
     allowed = max(LARGEST_UNPACKED, PACKING * file_size)
     if max(needed, unpacked) > allowed:
         raise InputError(
@@ -155,12 +149,6 @@ def _once(encodings: dict[str, set[int]], path: str) -> bool:
     if DELTA_BYTE_ARRAY in found or (whole and not found.isdisjoint(DICTIONARIES)):
         raise InputError(f"the encoding of {path} is not read", "write it with use_dictionary=True, as pyarrow does")
     return not whole
-
-
-def _start(chunk: Any) -> int:
-    """Where the pages of a column start, as Arrow decides it."""
-    dictionary = chunk.dictionary_page_offset
-    return int(dictionary if dictionary and 0 < dictionary < chunk.data_page_offset else chunk.data_page_offset)
 
 
 def _width(leaf: Any) -> int:

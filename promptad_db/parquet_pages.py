@@ -1,27 +1,38 @@
-"""What the pages of a Parquet file declare, read from their headers before anything is decoded.
+"""What a Parquet file declares, read from its footer and the headers of its pages before anything is decoded.
 
 The sizes in the footer are a promise of whoever wrote the file, and reading trusts the pages: a file of 600 bytes can
-declare four values and hold a page of a billion. A page header is a Thrift struct in the compact protocol
-(https://parquet.apache.org/docs/file-format/data-pages/, https://github.com/apache/thrift/blob/master/doc/specs/).
+declare four values and hold a page of a billion. The footer is read here as well, since pyarrow ends the whole process
+at some that are damaged (``RowGroupMetaData.column``, seen with 26.0).
+
+https://parquet.apache.org/docs/file-format/, with the field numbers of its parquet.thrift.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from promptad_db.limits import LARGEST_FOOTER
+from promptad_db.thrift import ThriftError, struct_at
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-LONGEST_HEADER = 1 << 16
 DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY = 6, 7
 DICTIONARIES = {2, 8}
 
-_UNPACKED, _PACKED, _DATA, _DICTIONARY, _DATA_V2 = 2, 3, 5, 7, 8
-_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
-_WHOLE_NUMBERS = (4, 5, 6)
-_LONG_LIST = 15
-_DEEPEST = 4
+_LONGEST_HEADER = 1 << 16
+_END = 8  # bytes behind the footer: its length and the letters PAR1
+
+
+class Chunk(NamedTuple):
+    """The pages of one column in one row group of ``rows`` rows: their place in the file, and how many values they hold."""
+
+    column: str
+    rows: int
+    values: int
+    start: int
+    length: int
 
 
 class Page(NamedTuple):
@@ -32,106 +43,59 @@ class Page(NamedTuple):
     encoding: int
 
 
-class PageError(ValueError):
-    """A page header that cannot be read."""
+def chunks(file: BinaryIO) -> Iterator[Chunk]:
+    """The columns of each row group, by the footer; ThriftError for a footer that is damaged or too large."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _END))
+    length = int.from_bytes(file.read(4), "little")
+    if length > min(LARGEST_FOOTER, size - _END):
+        raise ThriftError("its footer is larger than a footer may be")
+    file.seek(size - _END - length)
+    footer, _ = struct_at(file.read(length))
+    try:
+        for group in footer[4]:
+            for column in group[1]:
+                yield _chunk(column[3], group[3])
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ThriftError("its footer is damaged") from error
 
 
-def pages(file: BinaryIO, start: int, length: int) -> Iterator[Page]:
-    """The pages of a column chunk that takes ``length`` bytes from ``start``; PageError for what is no page header."""
-    end = start + length
+def _chunk(column: dict[int, Any], rows: Any) -> Chunk:
+    path = b".".join(column[3]).decode()
+    first, dictionary = column[9], column.get(11, 0)
+    # Arrow starts at the dictionary when it stands before the data, and at the data otherwise.
+    start = dictionary if 0 < dictionary < first else first
+    chunk = Chunk(path, rows, column[5], start, column[7])
+    _require_sizes(*chunk[1:])
+    return chunk
+
+
+def pages(file: BinaryIO, chunk: Chunk) -> Iterator[Page]:
+    """The pages of a column chunk; ThriftError for what is no page header."""
+    start, end = chunk.start, chunk.start + chunk.length
     while start < end:
         file.seek(start)
-        raw = file.read(min(LONGEST_HEADER, end - start))
+        header, size = struct_at(file.read(min(_LONGEST_HEADER, end - start)))
         try:
-            header, size = _struct(raw, 0, _DEEPEST)
+            packed = header[3]
             page = _page(header)
-            packed = header[_PACKED]
-        except (IndexError, KeyError, TypeError) as error:
-            raise PageError("a page header is damaged") from error
-        if not isinstance(packed, int) or packed < 0 or start + size + packed > end:
-            raise PageError("a page is larger than its column")
+        except (KeyError, TypeError) as error:
+            raise ThriftError("a page header is damaged") from error
+        _require_sizes(packed, *page)
+        if start + size + packed > end:
+            raise ThriftError("a page is larger than its column")
         yield page
         start += size + packed
 
 
 def _page(header: dict[int, Any]) -> Page:
-    unpacked = header[_UNPACKED]
-    if _DATA in header:
-        values, encoding = header[_DATA][1], header[_DATA][2]
-    elif _DATA_V2 in header:
-        values, encoding = header[_DATA_V2][1], header[_DATA_V2][4]
-    else:
-        values, encoding = 0, header[_DICTIONARY][2] if _DICTIONARY in header else 0
-    if not all(isinstance(number, int) and number >= 0 for number in (values, unpacked, encoding)):
-        raise PageError("a page declares a size that is no size")
-    return Page(values, unpacked, encoding)
+    if 5 in header:  # noqa: PLR2004 - a data page
+        return Page(header[5][1], header[2], header[5][2])
+    if 8 in header:  # noqa: PLR2004 - a data page of version 2
+        return Page(header[8][1], header[2], header[8][4])
+    return Page(0, header[2], header[7][2] if 7 in header else 0)  # noqa: PLR2004 - a dictionary, or something else
 
 
-def _struct(raw: bytes, at: int, depth: int) -> tuple[dict[int, Any], int]:
-    """The fields of a struct by number, and where it ends."""
-    if not depth:
-        raise PageError("a page header is nested too deeply")
-    fields: dict[int, Any] = {}
-    number = 0
-    while raw[at]:
-        kind, step = raw[at] & 0x0F, raw[at] >> 4
-        at += 1
-        if step:
-            number += step
-        else:
-            number, at = _whole(raw, at)
-        fields[number], at = _value(raw, at, kind, depth)
-    return fields, at + 1
-
-
-def _value(raw: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
-    if kind in (_TRUE, _FALSE):
-        return kind == _TRUE, at
-    if kind in _WHOLE_NUMBERS:
-        return _whole(raw, at)
-    if kind == _STRUCT:
-        return _struct(raw, at, depth - 1)
-    if kind == _BINARY:
-        length, at = _varint(raw, at)
-        return None, _within(raw, at + length)
-    if kind in (_BYTE, _DOUBLE):
-        return None, _within(raw, at + (1 if kind == _BYTE else 8))
-    if kind in (_LIST, _SET):
-        return _skipped_list(raw, at, depth)
-    raise PageError("a page header holds a field of an unknown type")
-
-
-def _skipped_list(raw: bytes, at: int, depth: int) -> tuple[None, int]:
-    count, kind = raw[at] >> 4, raw[at] & 0x0F
-    at += 1
-    if count == _LONG_LIST:
-        count, at = _varint(raw, at)
-    if kind in (_TRUE, _FALSE):
-        return None, _within(raw, at + count)
-    for _ in range(count):
-        _, at = _value(raw, at, kind, depth - 1)
-    return None, at
-
-
-def _whole(raw: bytes, at: int) -> tuple[int, int]:
-    value, at = _varint(raw, at)
-    return (value >> 1) ^ -(value & 1), at
-
-
-def _varint(raw: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = raw[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:  # noqa: PLR2004 - the last byte of a number has no continuation bit
-            return value, at
-        shift += 7
-        if shift > 63:  # noqa: PLR2004 - bits
-            raise PageError("a page header holds a number beyond 64 bits")
-
-
-def _within(raw: bytes, at: int) -> int:
-    if at > len(raw):
-        raise PageError("a page header is damaged")
-    return at
+def _require_sizes(*numbers: object) -> None:
+    if not all(isinstance(number, int) and number >= 0 for number in numbers):
+        raise ThriftError("it declares a size that is no size")

@@ -7,6 +7,7 @@ divided by the images of its cell, so that large test sets do not outweigh small
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,7 +30,6 @@ FORMAT = 1
 FEWEST_CATEGORIES = 2
 _ENOUGH_STEPS = 10_000
 _HALF = 0.5
-_LARGEST = np.finfo(np.float64).max
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def gate_of_document(document: Mapping[str, Any]) -> Gate:
     except (KeyError, TypeError) as error:
         raise InputError(f"not a gate: {str(error).replace('Gate.__init__()', 'it')}") from error
     numbers: tuple[object, ...] = (*gate.means, *gate.scales, *gate.coefficients, gate.intercept)
-    if not all(isinstance(number, int | float) and abs(number) <= _LARGEST for number in numbers):
+    if not all(isinstance(number, int | float) and abs(number) <= sys.float_info.max for number in numbers):
         raise InputError("not a gate: it holds something else than finite numbers")
     if not len(gate.signals) == len(gate.means) == len(gate.scales) == len(gate.coefficients) or 0 in gate.scales:
         raise InputError("not a gate: every signal needs a mean, a scale that is not zero, and a coefficient")
