@@ -83,7 +83,7 @@ def test_winclip_tells_its_shots_and_without_any_it_is_the_semantic_branch(tmp_p
 
 def test_without_shots_k_is_asked_for(tmp_path):
     _, [(_, reason)] = read(write(tmp_path, row()), k_shot=None)
-    assert "K" in reason
+    assert "give --k-shot" in reason
     assert reason.startswith("line 2: ")
 
 

@@ -79,7 +79,7 @@ def test_k_is_told_nowhere_and_asked_for(tmp_path):
     path = write(tmp_path, text_of(["mvtec_tile"]))
     outcome = ingest(path, db="d.duckdb")
     [(_, reason)] = outcome.rejected
-    assert "K" in reason
+    assert "give --k-shot" in reason
 
 
 def test_a_data_set_that_nobody_knows_is_asked_for(tmp_path):

@@ -63,7 +63,7 @@ def test_anomalyclip_is_the_semantic_branch_without_shots(tmp_path):
 
 def test_anomalyclip_tells_no_data_set_and_it_is_asked_for(tmp_path):
     _, [(_, reason)] = read(write(tmp_path, table(CLIP, ROWS)))
-    assert "data set" in reason
+    assert "give --dataset" in reason
 
 
 def test_april_gan_logs_its_arguments_and_fuses_both_branches(tmp_path):

@@ -145,6 +145,13 @@ def test_the_rendered_size_counts_for_pixels_only(cli, whole_run):
     assert "rendered 400" in row["differs"]
 
 
+def test_of_a_run_that_was_repeated_the_latest_counts(cli, whole_run):
+    for best in (0.95, 0.9):
+        whole_run(best=best)
+    [own] = [row for row in beside(cli) if row["branch"] == "max"]
+    assert (own["seeds"], own["categories"], own["mean"]) == (1, 12, pytest.approx(0.9))
+
+
 def test_own_seeds_have_a_deviation_of_their_own(cli, whole_run):
     for seed in range(3):
         whole_run(best=0.9 + seed / 100, seed=seed)

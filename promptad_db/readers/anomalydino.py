@@ -53,6 +53,7 @@ TIMES = ("Object", "Sample", "Anomaly_Score", "MemoryBank_Time", "Inference_Time
 SAME_SEED = 1e-3  # scores with five decimals move an AUROC by less than this, another seed by more
 
 _SHOTS = re.compile(r"(-?\d{1,6})-shot_preprocess=(.+)", re.DOTALL)
+_RESOLUTION = re.compile(r"_\d+$")
 _SEED_NAME = re.compile(r"metrics_seed=(\d{1,18})\.json")
 _ALL_KEYS = {key for keys in KEYS.values() for key in keys}
 
@@ -130,7 +131,7 @@ def _setting(path: Path, options: ImportOptions, seed: int | None) -> Setting:
         dataset=told(DATASETS.get(dataset, dataset) or options.dataset, "data set", "--dataset"),
         k_shot=told(options.k_shot if k_shot is None else k_shot, "K", "--k-shot"),
         seed=seed,
-        backbone=model if match else "",
+        backbone=_RESOLUTION.sub("", model) if match else "",
         selection="none",
     )
 

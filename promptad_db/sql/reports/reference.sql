@@ -5,6 +5,11 @@
 -- mark; an epoch that was not chosen by test AUROC is the same as none to choose. Means are ordered without their last
 -- digits, which depend on the order in which a database adds.
 WITH latest AS (
+    SELECT chosen.series, chosen.setting, numbers.category, numbers.branch, numbers.auroc
+    FROM numbers
+    JOIN chosen ON chosen.number = numbers.number
+    WHERE chosen.twins = 1 AND numbers.auroc IS NOT NULL AND chosen.dataset IN (SELECT dataset FROM published)
+    UNION ALL
     SELECT series, setting, category, branch, auroc
     FROM (
         SELECT
@@ -14,7 +19,9 @@ WITH latest AS (
             ) AS age
         FROM numbers
         JOIN chosen ON chosen.number = numbers.number
-        WHERE numbers.auroc IS NOT NULL AND chosen.dataset IN (SELECT dataset FROM published)
+        WHERE chosen.twins > 1
+            AND numbers.auroc IS NOT NULL
+            AND chosen.dataset IN (SELECT dataset FROM published)
     ) AS by_age
     WHERE age = 1
 ),
