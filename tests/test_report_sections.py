@@ -47,10 +47,17 @@ def test_the_sections_look_as_they_did(cli, database, name):
     answer = cli("report", "--section", SECTIONS, "--format", name, "--db", database)
     assert answer.code == 0
     path = GOLDEN / f"report.{name}"
+    shown = tables_of(answer.out) if name == "html" else answer.out
     if os.environ.get(REWRITE):
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(answer.out.encode())
-    assert answer.out == path.read_bytes().decode(), f"{path} differs; if that is meant, run once with {REWRITE}=1"
+        path.write_bytes(shown.encode())
+    assert shown == path.read_bytes().decode(), f"{path} differs; if that is meant, run once with {REWRITE}=1"
+
+
+def tables_of(page):
+    """The tables of the HTML report, without the charts and the megabyte of JavaScript that draws them."""
+    start = page.index('<section aria-labelledby="tables">')
+    return page[start : page.index("</main>", start)]
 
 
 def test_a_comparison_of_variants_looks_as_it_did(cli, database):

@@ -21,7 +21,8 @@ def draw(result: ResultSet, look: Look) -> Any:
     high = max(100, *(row["estimate"] for row in rows))
     scale = alt.Scale(domain=[low, high], nice=False)
     colours, shapes = branch_scales(branches)
-    width = look.panel(len(tasks), beside=len(tasks) * 4 * look.size, suits=380)
+    width = look.panel(len(tasks), beside=len(tasks) * 4 * look.size, suits=460)
+    few = alt.Axis(tickCount=6)
     panels = []
     for task in tasks:
         diagonal = (
@@ -33,8 +34,8 @@ def draw(result: ResultSet, look: Look) -> Any:
             alt.Chart(rows_of(row for row in rows if row["task"] == task))
             .mark_point(filled=True, size=look.size * 4, opacity=0.75)
             .encode(
-                x=alt.X("auroc:Q", scale=scale, title="true AUROC (%)"),
-                y=alt.Y("estimate:Q", scale=scale, title="estimated AUROC (%)"),
+                x=alt.X("auroc:Q", scale=scale, title="true AUROC (%)", axis=few),
+                y=alt.Y("estimate:Q", scale=scale, title="estimated AUROC (%)", axis=few),
                 color=alt.Color("branch:N", scale=colours, title="branch"),
                 shape=alt.Shape("branch:N", scale=shapes, title="branch"),
                 tooltip=[

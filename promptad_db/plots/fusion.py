@@ -12,6 +12,7 @@ from promptad_db.plots.words import Row, distinct, in_percent, points, task_name
 if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet
 
+_LABEL = "datum.label == 'oracle' ? 'oracle (upper bound)' : datum.label"
 _GAINS = ("mean", "low", "lower", "median", "upper", "high")
 
 
@@ -22,7 +23,7 @@ def draw(result: ResultSet, look: Look) -> Any:
     rows = [in_percent(row, *_GAINS) for row in result.records()]
     tasks, against = distinct(rows, "task"), distinct(rows, "against")
     rules = distinct(rows, "rule")
-    beside = look.text_width(rules) + 3 * look.size
+    beside = look.text_width([*rules, "oracle (upper bound)"]) + 3 * look.size
     width = look.panel(len(against), beside=beside, suits=340)
     panels = [
         _panel(rows, task, name, look, width, labels=column == 0)
@@ -40,7 +41,7 @@ def _panel(rows: list[Row], task: str, against: str, look: Look, width: float, *
     scale = alt.Scale(domain=reach)
     colours, _ = branch_scales(distinct(rows, "rule"))
     y = alt.Y("rule:N", scale=alt.Scale(domain=rules), title=None)
-    y = y.axis(grid=False, ticks=False, domain=False, labels=labels)
+    y = y.axis(grid=False, ticks=False, domain=False, labels=labels, labelExpr=_LABEL)
     base = alt.Chart(rows_of(shown)).encode(
         y=y,
         color=alt.Color("rule:N", scale=colours, legend=None),
@@ -74,13 +75,19 @@ _NAMES = {
 
 
 def say(result: ResultSet) -> str:
-    """The mean gain of each fusion."""
+    """The mean gain of each fusion over the branch that it is set against first."""
+    rows = result.records()
+    against = rows[0]["against"]
     told = []
-    for row in result.records():
-        note = ", an upper bound" if row["rule"] == "oracle" else ""
-        told.append(f"{row['rule']} over {row['against']} ({row['task']}{note}): {points(row['mean'])}")
+    for task in distinct(rows, "task"):
+        shown = [row for row in rows if (row["task"], row["against"]) == (task, against)]
+        gains = (f"{row['rule']} {points(row['mean'])}{_bound(row['rule'])}" for row in shown)
+        told.append(f"{task_name(task)}: {', '.join(gains)}.")
     return (
-        "Dots are mean gains, bars the middle half of the cells, lines the 5th to the 95th percentile. "
-        + "; ".join(told)
-        + "."
+        f"Mean gain over {against}, {' '.join(told)} Dots are means, white ticks medians, bars the middle half of the "
+        "cells, lines the 5th to the 95th percentile."
     )
+
+
+def _bound(rule: str) -> str:
+    return " (an upper bound)" if rule == "oracle" else ""

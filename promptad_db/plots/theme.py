@@ -48,7 +48,7 @@ class Look:
 
     def text_width(self, texts: Iterable[str]) -> float:
         """About how wide the longest of some labels is."""
-        return min(max(map(len, texts), default=0) * 0.56, 26) * self.size
+        return min(max(map(len, texts), default=0) * 0.5, 26) * self.size
 
 
 def branch_scales(branches: Sequence[str]) -> tuple[alt.Scale, alt.Scale]:

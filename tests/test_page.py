@@ -1,0 +1,167 @@
+"""The HTML report as a file: what stands in it, what cannot break out of it, and what stays the same."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from measured_runs import Laboratory, both
+from pictured_run import pictured_run
+from test_cli import HEAVY, loaded_by
+
+from promptad_db import ingest
+from promptad_db.page.html import json_inside
+
+HOSTILE = "</script><script>alert(1)</script>"
+
+
+class Outline(HTMLParser):
+    """The elements of a page that are open, closed and hold an id."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.tags = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in ("meta", "img", "br", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def outline(text):
+    parsed = Outline()
+    parsed.feed(text)
+    assert parsed.open == []
+    assert len(set(parsed.ids)) == len(parsed.ids)
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def gate_report(gate_place, tmp_path_factory):
+    from promptad_db.db.selection import Filters
+    from promptad_db.page import report_page
+
+    return report_page(gate_place / "promptad.duckdb", Filters()).text
+
+
+def test_the_finding_stands_on_top_in_a_sentence(gate_report):
+    finding = re.search(r'<p class="finding">(.*?)</p>', gate_report)[1]
+    assert finding == (
+        "The weaker branch is semantic in 42 of 81 cells (51.9 %) at image level (CLS), and semantic in 56 of 81 cells "
+        "(69.1 %) at pixel level (SEG)."
+    )
+    assert "mean AUROC semantic 90.83 %, memory 94.63 %" in gate_report
+
+
+def test_the_report_is_one_whole_file_below_5_megabytes(gate_report):
+    assert len(gate_report.encode()) < 5_000_000
+    assert set(outline(gate_report).ids) >= {"dumbbell", "gap-heatmap", "fusion", "audit", "tables", "content"}
+    shown = re.sub(r"<script.*?</script>", "", gate_report, flags=re.DOTALL)
+    assert not re.search(r"https?:|src=\"(?!data:)|<link|@import|url\(", shown)
+    assert "default-src 'none'" in unescape(gate_report)
+    assert "unsafe-eval" not in gate_report
+
+
+def test_the_same_database_makes_the_same_page(cli, gate_place):
+    pages = [cli("report", "--format", "html", "--db", gate_place / "promptad.duckdb").out for _ in range(2)]
+    assert pages[0] == pages[1]
+
+
+def test_sections_and_filters_choose_the_tables_and_the_cells(cli, gate_place):
+    page = cli(
+        "report", "--format", "html", "--section", "worst", "--task", "seg", "--category", "tile,wood",
+        "--db", gate_place / "promptad.duckdb",
+    ).out  # fmt: skip
+    assert re.findall(r"<h3>(.*?)</h3>", page) == ["worst"]
+    assert "of 6 cells" in page
+    assert "Only task seg; category tile, wood." in page
+    assert "capsules" not in re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+
+
+def test_a_hostile_category_stays_text(cli, make_run):
+    make_run({HOSTILE: {"semantic": 0.5, "memory": 0.6, "max": 0.7}, "tile": {"semantic": 0.9, "memory": 0.6}})
+    cli("ingest", "runs")
+    page = cli("report", "--format", "html").out
+    assert "<script>alert" not in page
+    assert "&lt;/script&gt;&lt;script&gt;alert(1)" in page
+    assert r"\u003c/script\u003e" in page
+    outline(page)
+
+
+def test_json_in_a_page_holds_no_character_that_could_end_its_element():
+    text = str(json_inside({"a": "</script><!--&\u2028", "b": [1.5, None]}))
+    assert not set(text) & set("<>&\u2028")
+
+
+def test_other_branches_estimates_and_missing_branches_have_a_page_too(cli, make_run):
+    make_run({"tile": {"semantic": 0.5, "memory": 0.5, "max": 0.7}})
+    cli("ingest", "runs")
+    assert "neither more often than the other at pixel level" in cli("report", "--format", "html").out
+    page = cli("report", "--format", "html", "--branches", "memory,max").out
+    assert "The weaker branch is memory in 1 of 1 cells (100.0 %)" in page
+    make_run({"wood": {"memory": 0.5}}, experiment="other")
+    cli("ingest", "runs")
+    alone = cli("report", "--format", "html", "--experiment", "other")
+    assert alone.code == 0
+    assert "No cell has an AUROC of both semantic and memory." in alone.out
+    outline(alone.out)
+    assert cli("report", "--format", "html", "--category", "nobody").code == 5
+
+
+def test_estimates_are_never_shown_without_their_label(cli, gate_place):
+    page = cli("report", "--format", "html", "--provenance", "approx", "--db", gate_place / "promptad.duckdb").out
+    assert "By estimates, which are not AUROCs." in page
+
+
+def test_the_gallery_shows_the_images_of_the_worst_cells(cli, tmp_path):
+    pictured_run(tmp_path, ("tile", "wood", "bottle"))
+    page = cli("report", "--format", "html", "--gallery", 2, "--data-root", "data").out
+    assert page.count('<div class="cell">') == 2
+    assert page.count('src="data:image/png;base64,') == 2 * 2 * 5
+    assert re.search(r"<h3>mvtec \w+, seg, K=1, seed 0: semantic [\d.]+ %, memory", page)
+    outline(page)
+    blind = cli("report", "--format", "html", "--gallery", 2).out
+    assert blind.count('src="data:image/png;base64,') == 2 * 2 * 4
+    assert blind.count("not at hand</p>") == 4
+    assert "--data-root says where" in blind
+    assert "Images of the worst cells" not in cli("report", "--format", "html", "--gallery", 0).out
+
+
+def test_a_broken_run_folder_costs_its_images_alone(cli, tmp_path):
+    folder = pictured_run(tmp_path)
+    (folder / "tile" / "maps.parquet").write_bytes(b"broken")
+    answer = cli("report", "--format", "html", "--data-root", "data")
+    assert answer.code == 0
+    assert "no images of mvtec tile" in answer.err
+
+
+def test_many_cells_are_cut_to_those_with_the_largest_gaps(tmp_path, cli):
+    lab = Laboratory()
+    for seed in range(20):
+        lab.run({f"c{number:02}": both(0.5 + number / 100, 0.9) for number in range(20)}, seed=seed)
+    ingest("runs", db="promptad.duckdb")
+    page = cli("report", "--format", "html").out
+    assert "90 of 400 cells of seg, those with the largest gaps" in page
+    assert len(page.encode()) < 5_000_000
+
+
+def test_tables_and_help_load_neither_altair_nor_jinja(gate_place):
+    code = "import promptad_db.cli.main as m\ntry: m.main()\nexcept SystemExit: pass"
+    charts = {"altair", "vl_convert", "jinja2", "numpy"}
+    for command in (("report",), ("--help",), ("plot", "--help")):
+        more = ("--db", str(gate_place / "promptad.duckdb")) if command == ("report",) else ()
+        assert not loaded_by(code, *command, *more) & (charts | HEAVY), command
+
+
+def test_the_templates_are_files_of_the_package():
+    import promptad_db.page
+
+    folder = Path(promptad_db.page.__file__).parent / "templates"
+    assert {path.name for path in folder.iterdir()} >= {"report.html.j2", "style.css", "page.js"}
