@@ -33,7 +33,9 @@ def draw_histograms(result: CategoryResult, branches: Sequence[str], *, width: i
         alt.Chart(rows_of(_bars(result, branch)))
         .mark_bar(opacity=0.65, binSpacing=0)
         .encode(
-            x=alt.X("low:Q", title=f"{branch} score", scale=alt.Scale(zero=False, nice=False), axis=alt.Axis(tickCount=6)),
+            x=alt.X(
+                "low:Q", title=f"{branch} score", scale=alt.Scale(zero=False, nice=False), axis=alt.Axis(tickCount=6)
+            ),
             x2="high:Q",
             y=alt.Y("images:Q", stack=None, title="images", axis=alt.Axis(tickMinStep=1, tickCount=5)),
             y2=alt.Y2Datum(0),

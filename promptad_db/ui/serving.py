@@ -49,7 +49,9 @@ def serve(
     shown = socket.gethostname() if everywhere else named
     threading.Thread(target=chart_script, daemon=True).start()  # bundling takes a second, which no page has to wait for
     ready(f"http://{shown}:{at}/" + (f"?token={quote(token)}" if token else ""))
-    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=2
+    )
     try:
         uvicorn.Server(config).run(sockets=[listening])
     except KeyboardInterrupt:
