@@ -25,19 +25,27 @@ ranked AS (
     JOIN image_scores ON image_scores.run_id = fused.run_id AND image_scores.category = fused.category
     WHERE fused.level = 'image' AND image_scores.branch IN ('semantic', 'memory')
 ),
+side_by_side AS (
+    SELECT
+        number, category,
+        MAX(CASE WHEN branch = 'semantic' THEN score END) AS semantic,
+        MAX(CASE WHEN branch = 'memory' THEN score END) AS memory,
+        MAX(CASE WHEN branch = 'semantic' THEN place END) AS semantic_place,
+        MAX(CASE WHEN branch = 'memory' THEN place END) AS memory_place
+    FROM ranked
+    GROUP BY number, category, image
+),
 of_images AS (
     SELECT
-        semantic.number, semantic.category,
+        number, category,
         COUNT(*) AS images,
-        COUNT(CASE WHEN semantic.score > memory.score THEN 1 END) AS semantic_wins,
-        COUNT(CASE WHEN memory.score > semantic.score THEN 1 END) AS memory_wins,
-        COUNT(CASE WHEN semantic.place > memory.place THEN 1 END) AS semantic_leads,
-        COUNT(CASE WHEN memory.place > semantic.place THEN 1 END) AS memory_leads
-    FROM ranked AS semantic
-    JOIN ranked AS memory
-        ON memory.number = semantic.number AND memory.category = semantic.category AND memory.image = semantic.image
-    WHERE semantic.branch = 'semantic' AND memory.branch = 'memory'
-    GROUP BY semantic.number, semantic.category
+        COUNT(CASE WHEN semantic > memory THEN 1 END) AS semantic_wins,
+        COUNT(CASE WHEN memory > semantic THEN 1 END) AS memory_wins,
+        COUNT(CASE WHEN semantic_place > memory_place THEN 1 END) AS semantic_leads,
+        COUNT(CASE WHEN memory_place > semantic_place THEN 1 END) AS memory_leads
+    FROM side_by_side
+    WHERE semantic IS NOT NULL AND memory IS NOT NULL
+    GROUP BY number, category
 ),
 of_pixels AS (
     SELECT
