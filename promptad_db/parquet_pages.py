@@ -56,7 +56,7 @@ def chunks(file: BinaryIO) -> Iterator[Chunk]:
         for group in footer[4]:
             for column in group[1]:
                 yield _chunk(column[3], group[3])
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, LookupError, TypeError) as error:
         raise ThriftError("its footer is damaged") from error
 
 
@@ -79,7 +79,7 @@ def pages(file: BinaryIO, chunk: Chunk) -> Iterator[Page]:
         try:
             packed = header[3]
             page = _page(header)
-        except (KeyError, TypeError) as error:
+        except (LookupError, TypeError) as error:
             raise ThriftError("a page header is damaged") from error
         _require_sizes(packed, *page)
         if start + size + packed > end:
