@@ -92,6 +92,15 @@ def with_options(command: Command, options: Sequence[Callable[[Command], Command
     return command
 
 
+def ci_option(command: Command) -> Command:
+    """--ci."""
+    return click.option(
+        "--ci",
+        is_flag=True,
+        help="Add 95 % intervals over the sampling of test images, where the scores of all images are stored.",
+    )(command)
+
+
 def output_options(command: Command) -> Command:
     """--format and --output."""
     command = click.option(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from promptad_db.cli.options import (
+    ci_option,
     db_option,
     filter_options,
     filters_from,
@@ -25,7 +26,7 @@ from promptad_db.errors import UsageError
 @listed(
     "--section",
     help="Only these sections: summary, datasets, worst, k-shot, categories, fusion, compare, variants, repairs, gate, "
-    "gate-picks, cost, paper, reference.  [default: those that have something to say]",
+    "gate-picks, cost, significance, paper, reference.  [default: those that have something to say]",
 )
 @listed("--branches", help="Compare these two branches instead of semantic,memory.")
 @click.option(
@@ -48,6 +49,7 @@ from promptad_db.errors import UsageError
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Where the images of the gallery are.  [default: where the runs found them]",
 )
+@ci_option
 @output_options
 @db_option
 def report(
@@ -68,6 +70,7 @@ def report(
         "sections": options["section"] or (),
         "top": options["top"],
         "min_gap": None if options["min_gap"] is None else options["min_gap"] / 100,
+        "ci": options["ci"],
     }
     if output_format == "html":
         from promptad_db.page import report_page
@@ -91,6 +94,7 @@ def report(
     help="Imported estimates (stored), those from the runs' own score means (computed), or stored where there are any.",
 )
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="How many cells to print.")
+@ci_option
 @output_options
 @db_option
 def audit(db: str | None, output_format: str, output: Path | None, **options: Any) -> None:
@@ -103,7 +107,7 @@ def audit(db: str | None, output_format: str, output: Path | None, **options: An
     from promptad_db.db.audit import audit as make_audit
     from promptad_db.report import json_object, render
 
-    made = make_audit(database_path(db), filters_from(options), estimate=options["estimate"])
+    made = make_audit(database_path(db), filters_from(options), estimate=options["estimate"], ci=options["ci"])
     note(made.notes)
     if output_format == "json":
         show(json_object(made.content()), output)
@@ -132,6 +136,7 @@ def audit(db: str | None, output_format: str, output: Path | None, **options: An
     help="With --variants: from how many points on a semantic branch is weak, and may be repaired.",
 )
 @filter_options
+@ci_option
 @output_options
 @db_option
 def compare(
@@ -139,7 +144,8 @@ def compare(
 ) -> None:
     """Compare two runs, experiments, methods, variants or branches (fusions) over the cells that both have.
 
-    Wins are cells where B is higher, delta is B - A in points. With --variants wins and delta are those of each variant
+    Wins are cells where B is higher, delta is B - A in points, and its p value is over the sampling of test images, where
+    both have scores of them. With --variants wins and delta are those of each variant
     against the first one; a cell is repaired when its semantic branch was weak there and the variant closes more than
     half of the gap to the memory branch.
     """
@@ -151,10 +157,17 @@ def compare(
     path, filters = database_path(db), filters_from(options)
     if options["variants"] and a is None:
         made = compare_variants(
-            path, options["variants"], filters, min_gap=options["min_gap"] / 100, branch=options["branch"]
+            path,
+            options["variants"],
+            filters,
+            min_gap=options["min_gap"] / 100,
+            branch=options["branch"],
+            ci=options["ci"],
         )
     elif a is not None and b is not None and not options["variants"]:
-        made = make_comparison(path, a, b, filters, kind=options["by"], branch=options["branch"])
+        made = make_comparison(
+            path, a, b, filters, kind=options["by"], branch=options["branch"], ci=options["ci"]
+        )
     else:
         raise UsageError("compare takes two names, or --variants", "promptad-db compare A B")
     note(made.notes)

@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.db import connect
+from promptad_db.db.interval_columns import NOTE, with_intervals
 from promptad_db.db.query import execute
 from promptad_db.db.selection import BRANCHES, DECIMALS, Filters, section_rows, select
 from promptad_db.db.sql_files import load_sql
@@ -70,11 +71,12 @@ class Audit:
         ]
 
 
-def audit(database: Where, filters: Filters, *, estimate: str = "auto") -> Audit:
+def audit(database: Where, filters: Filters, *, estimate: str = "auto", ci: bool = False) -> Audit:
     """Compare the estimates with the true numbers of the same cells.
 
     ``estimate`` says which: ``stored`` ones (approx numbers of imported files), those ``computed`` from the score means
-    of the runs, or ``auto``: stored ones where the selection has any, else computed ones.
+    of the runs, or ``auto``: stored ones where the selection has any, else computed ones. ``ci`` adds intervals of the true
+    numbers.
     Raises NoRowsError when no cell has both an estimate and a truth.
     """
     with connect.reading(database) as connection:
@@ -89,6 +91,9 @@ def audit(database: Where, filters: Filters, *, estimate: str = "auto") -> Audit
                 notes.append(f"{source} estimates")
                 break
         summaries = section_rows(connection, "reports", "compare", filters).records()
+        if ci:
+            notes.append(NOTE)
+            rows = with_intervals(connection, Section("cells", "", rows), filters).result
     if not rows:
         raise NoRowsError(
             "no cell has an estimate beside its true AUROCs",

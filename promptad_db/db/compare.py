@@ -6,11 +6,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.db import connect
+from promptad_db.db.contrasts import contrasts
+from promptad_db.db.interval_columns import NOTE, SIDES, add_intervals, add_p_values, with_intervals
 from promptad_db.db.query import execute, fetch
 from promptad_db.db.reports import Report
 from promptad_db.db.selection import Filters, resolve_runs, section_rows, select, unselect
 from promptad_db.db.sql_files import load_sql
-from promptad_db.db.variants import BASELINE, WEAK, protocol_differences, sides, variant_sections
+from promptad_db.db.variants import (
+    BASELINE,
+    WEAK,
+    protocol_differences,
+    shown_branches,
+    sides,
+    variant_sections,
+)
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.result_set import Section
 
@@ -27,12 +36,20 @@ _FILTER = {"run": "run_ids", "experiment": "experiments", "method": "methods", "
 
 
 def compare(
-    database: Where, first: str, second: str, filters: Filters, *, kind: str = "auto", branch: str | None = None
+    database: Where,
+    first: str,
+    second: str,
+    filters: Filters,
+    *,
+    kind: str = "auto",
+    branch: str | None = None,
+    ci: bool = False,
 ) -> Report:
     """Totals and categories of ``second`` against ``first``; wins are cells where ``second`` is higher.
 
     ``kind`` says what the two names are (run, experiment, method, variant, branch); ``auto`` finds out. ``branch``
-    keeps one branch; by default the totals show every branch that both sides have.
+    keeps one branch; by default the totals show every branch that both sides have. Where all cells of a row have scores,
+    ``p_value`` is that of its delta over the sampling of test images; ``ci`` adds intervals.
     Raises UsageError when a name may mean two things, NoRowsError when it means none or no cell is shared.
     """
     with connect.reading(database) as connection:
@@ -53,7 +70,13 @@ def compare(
             notes.append(f"the two differ in {different}; their numbers may not be comparable")
         connection.exec_driver_sql(f"CREATE TEMPORARY VIEW both_sides AS {load_sql('compare', 'both_sides').sql}")
         sides = f"a is {kind} {first}, b is {kind} {second}."
-        sections = [_section(connection, name, filters, sides) for name in ("totals", "categories")]
+        branches = (first, second) if kind == "branch" else (branch, branch)
+        sections = [
+            _tested(connection, _section(connection, name, filters, sides), filters, branches, ci=ci)
+            for name in ("totals", "categories")
+        ]
+        if ci:
+            notes.append(NOTE)
         left_out = fetch(connection, load_sql("compare", "left_out").sql).records()[0]
     shared = sum(row["cells"] for row in sections[0].result.records())
     if not shared:
@@ -67,7 +90,13 @@ def compare(
 
 
 def compare_variants(
-    database: Where, variants: Sequence[str], filters: Filters, *, min_gap: float = WEAK, branch: str | None = None
+    database: Where,
+    variants: Sequence[str],
+    filters: Filters,
+    *,
+    min_gap: float = WEAK,
+    branch: str | None = None,
+    ci: bool = False,
 ) -> Report:
     """The sections *variants* and *repairs* of the first variant against the others; of one alone, against baseline.
 
@@ -86,6 +115,10 @@ def compare_variants(
         if missing:
             raise NoRowsError(f"no run of the variant {missing[0]} matches", "see what there is: promptad-db runs list")
         sections = variant_sections(connection, filters, found.reference, min_gap=min_gap, branch=branch)
+        if ci:
+            notes.append(NOTE)
+            given = {"reference": found.reference, "shown": shown_branches(filters, branch)}
+            sections = [with_intervals(connection, section, filters, **given) for section in sections]
     if not any(row["cells"] for row in sections[0].result.records()):
         raise NoRowsError(
             f"{', '.join(found.others)} and {found.reference} share no cell",
@@ -97,6 +130,16 @@ def compare_variants(
 def _section(connection: sa.Connection, name: str, filters: Filters, sides: str) -> Section:
     result = section_rows(connection, "compare", name, filters)
     return Section(name, f"{sides} {load_sql('compare', name).title}", result)
+
+
+def _tested(
+    connection: sa.Connection, section: Section, filters: Filters, branches: Sequence[str | None], *, ci: bool
+) -> Section:
+    """The section with the p value of each delta, and its intervals; as it is where no delta can be tested."""
+    given = {"section": section.name, "first_branch": branches[0], "second_branch": branches[1]}
+    found = contrasts(connection, "sides", filters, **given)
+    tested = add_p_values(section, SIDES[section.name], found)
+    return add_intervals(tested, SIDES[section.name], found, filters) if ci else tested
 
 
 def _kind_of(connection: sa.Connection, first: str, second: str) -> str:

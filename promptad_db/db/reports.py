@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from promptad_db.db import connect, reference, variants
+from promptad_db.db.interval_columns import NOTE, with_intervals
 from promptad_db.db.query import fetch
 from promptad_db.db.selection import BRANCHES, Filters, section_rows, select
+from promptad_db.db.significance import significance_section
 from promptad_db.db.sql_files import load_sql
 from promptad_db.errors import UsageError
 from promptad_db.result_set import Section
@@ -21,9 +23,12 @@ if TYPE_CHECKING:
 
 SECTIONS = (
     "summary", "datasets", "worst", "k-shot", "categories", "fusion", "compare", "variants", "repairs", "gate",
-    "gate-picks", "cost", "paper", "reference",
+    "gate-picks", "cost", "significance", "paper", "reference",
 )  # fmt: skip
-_WHERE_FITTING = {"variants": "variants", "repairs": "variants", "gate": "gate", "gate-picks": "gate", "cost": "cost"}
+_WHERE_FITTING = {
+    "variants": "variants", "repairs": "variants", "gate": "gate", "gate-picks": "gate", "cost": "cost",
+    "significance": "significance",
+}  # fmt: skip
 _OF_SEMANTIC_AND_MEMORY = ("gate", "gate-picks", "cost")
 
 
@@ -36,14 +41,21 @@ class Report:
 
 
 def report(
-    database: Where, filters: Filters, *, sections: Sequence[str] = (), top: int = 10, min_gap: float | None = None
+    database: Where,
+    filters: Filters,
+    *,
+    sections: Sequence[str] = (),
+    top: int = 10,
+    min_gap: float | None = None,
+    ci: bool = False,
 ) -> Report:
     """The sections asked for, by default all that have something to say: ``compare`` needs both tasks, ``fusion`` true
     AUROCs, ``variants`` and ``repairs`` several variants, ``cost`` timings, ``gate`` and ``gate-picks`` a gate,
-    ``reference`` all categories of a data set that papers report.
+    ``significance`` scores to test, ``reference`` all categories of a data set that papers report.
 
     ``top`` limits *worst* and *repairs*; ``min_gap`` (a fraction) is the smallest gap in *worst*, by default 0, and of
-    what *repairs* takes for weak, by default 0.05. Raises NoRowsError when nothing matches.
+    what *repairs* takes for weak, by default 0.05; ``ci`` adds intervals (see interval_columns). Raises NoRowsError when
+    nothing matches.
     """
     unknown = [name for name in sections if name not in SECTIONS]
     if unknown:
@@ -63,12 +75,18 @@ def report(
             of_variants.get(name) or _section(connection, name, filters, top=top, min_gap=min_gap or 0.0)
             for name in names
         ]
+        if ci:
+            notes.append(NOTE)
+            given = variants.parameters(connection, filters) if of_variants else {}
+            made = [with_intervals(connection, section, filters, **given) for section in made]
     return Report(
         [section for section in made if sections or section.name not in _WHERE_FITTING or section.result], notes
     )
 
 
 def _section(connection: sa.Connection, name: str, filters: Filters, *, top: int, min_gap: float) -> Section:
+    if name == "significance":
+        return significance_section(connection, filters)
     if name in _OF_SEMANTIC_AND_MEMORY:
         filters = replace(filters, branches=BRANCHES)
     result = section_rows(connection, "reports", name, filters, top=top, min_gap=min_gap)

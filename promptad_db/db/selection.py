@@ -92,7 +92,7 @@ def unselect(connection: sa.Connection) -> None:
 def fill(connection: sa.Connection, step: str, filters: Filters, **parameters: Any) -> None:
     """Fill one of the temporary tables, by its .sql file."""
     query = load_sql("selection", step)
-    parameters = {**_parameters(filters), **parameters}
+    parameters = {**parameters_of(filters), **parameters}
     execute(connection, query.sql, **{name: parameters[name] for name in query.parameters})
 
 
@@ -102,16 +102,24 @@ def section_rows(connection: sa.Connection, folder: str, name: str, filters: Fil
     The last digits of a sum depend on the order in which a database adds; rounded they do not.
     """
     query = load_sql(folder, name)
-    parameters = {**_parameters(filters), **parameters}
+    parameters = {**parameters_of(filters), **parameters}
     result = fetch(connection, query.sql, **{name: parameters[name] for name in query.parameters})
     rows = [
         tuple(round(value, DECIMALS) if isinstance(value, float) else value for value in row) for row in result.rows
     ]
     kinds = {column: COLUMN_KINDS[column] for column in result.columns if column in COLUMN_KINDS}
-    return replace(result, rows=rows, kinds=kinds).renamed(_branch_names(result.columns, filters.branches))
+    return replace(result, rows=rows, kinds=kinds).renamed(branch_names(result.columns, filters.branches))
 
 
-def _branch_names(columns: tuple[str, ...], branches: tuple[str, str]) -> dict[str, str]:
+def list_rows(connection: sa.Connection, name: str, filters: Filters) -> ResultSet:
+    """The rows of a file of sql/lists, as they are."""
+    query = load_sql("lists", name)
+    given = parameters_of(filters)
+    return fetch(connection, query.sql, **{name: given[name] for name in query.parameters})
+
+
+def branch_names(columns: tuple[str, ...], branches: tuple[str, str]) -> dict[str, str]:
+    """What columns are called that are named after semantic and memory, where two other branches take their places."""
     if branches == BRANCHES:
         return {}
     names = dict(zip(BRANCHES, branches, strict=True))
@@ -152,7 +160,8 @@ def _resolve(name: str, known: list[str]) -> str:
     return matches[0]
 
 
-def _parameters(filters: Filters) -> dict[str, Any]:
+def parameters_of(filters: Filters) -> dict[str, Any]:
+    """What the .sql files may ask for: the filters by their names, and branch_a and branch_b."""
     values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(filters).items()}
     first, second = values.pop("branches")
     return {**values, "branch_a": first, "branch_b": second}

@@ -58,6 +58,16 @@ def against_reference(
     return {section.name: section for section in made}, found.notes
 
 
+def parameters(connection: sa.Connection, filters: Filters, branch: str | None = None) -> dict[str, Any]:
+    """What the section *variants* is about: the reference, and the branches that are shown."""
+    return {"reference": sides(connection).reference, "shown": shown_branches(filters, branch)}
+
+
+def shown_branches(filters: Filters, branch: str | None) -> list[str]:
+    """The one ``branch``, else both branches and the usual fusions."""
+    return [branch] if branch else [*filters.branches, *FUSIONS]
+
+
 def variant_sections(
     connection: sa.Connection,
     filters: Filters,
@@ -71,10 +81,9 @@ def variant_sections(
 
     ``min_gap`` (a fraction) says from where on the reference's semantic branch is weak; ``top`` limits the repairs.
     """
-    first, second = filters.branches
     given: dict[str, Any] = {
         "reference": reference,
-        "shown": [branch] if branch else [first, second, *FUSIONS],
+        "shown": shown_branches(filters, branch),
         "min_gap": min_gap,
         "top": top,
     }

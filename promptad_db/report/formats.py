@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptad_db.errors import UsageError
+from promptad_db.report.bounds import with_bounds, without_bounds
 from promptad_db.report.grid import lay_out
 from promptad_db.report.html_page import html_page
 from promptad_db.report.latex import latex_tables
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "md", "csv", "json", "latex", "html")
 
-_BRANCH_COLUMNS = {"fusion": "rule", "variants": "branch"}
+_BRANCH_COLUMNS = {"fusion": "rule", "variants": "branch", "significance": "branch"}
 _PAGES = {"md": markdown, "latex": latex_tables, "html": html_page}
 
 
@@ -67,7 +69,9 @@ def render_rows(
 def grids_of(sections: Sequence[Section]) -> list[Grid]:
     """The sections as texts for people in rows and columns, for a page that lays them out itself."""
     shown = [_for_people(section) for section in sections]
-    return [marked(lay_out(section), section.result) for section in shown]
+    bare = [replace(section, result=without_bounds(section.result)) for section in shown]
+    grids = [marked(lay_out(section), section.result) for section in bare]
+    return [with_bounds(grid, section.result) for grid, section in zip(grids, shown, strict=True)]
 
 
 def _check(name: str) -> None:

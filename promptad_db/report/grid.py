@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet, Section
 
 NO_ROWS = "(no rows)"
+_SMALLEST_P = 1e-4
 _MISSING = "–"  # noqa: RUF001 - an en dash is meant
 _UNITS = {"auroc": " (%)", "percent": " (%)", "gap": " (points)", "points": " (points)"}
 
@@ -95,6 +96,8 @@ def _number(value: float | Decimal, kind: str) -> str:
         return f"{100 * float(value):+.2f}" if value else "0.00"
     if kind in ("ratio", "ms"):
         return f"{float(value) + 0.0:.2f}"
+    if kind == "p":
+        return "< 0.0001" if float(value) < _SMALLEST_P else f"{float(value):.4f}"
     if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
         return str(int(value))
     return str(value) if isinstance(value, int) else f"{float(value):.6g}"

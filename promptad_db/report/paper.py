@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from promptad_db.report.bounds import interval_of
 from promptad_db.report.grid import printed
 from promptad_db.report.values import Best
 from promptad_db.result_set import ResultSet, Section
@@ -91,5 +92,6 @@ def _cell(record: Record, best: dict[tuple[Any, ...], float]) -> str | None:
     text = printed(record["mean"], "auroc")
     if record["std"] is not None:
         text += f" ± {printed(record['std'], 'points')}"
+    text += interval_of(record, "mean", "auroc")
     wins = _may_win(record) and record["mean"] == best[record["task"], *_setting(record)]
     return Best(text) if wins else text
