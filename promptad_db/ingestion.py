@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from promptad_db import run_folder
 from promptad_db.db.connect import db_option
-from promptad_db.db.write import IndexOutcome, index_folders
+from promptad_db.db.outcome import IndexOutcome
+from promptad_db.db.write import index_folders
 from promptad_db.errors import DatabaseError, InputError
 from promptad_db.files import read_json, require_file
 from promptad_db.readers import FILE_READERS, ImportedRun, ImportOptions, Reader, mvtec_maps, pipe_tables

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from promptad_db import run_folder
 from promptad_db.db import connect, index_folders, migrate, open_db, sql_files, tables
-from promptad_db.db.lock import lock_path, locked
+from promptad_db.db.lock import lock_paths, locked
 from promptad_db.errors import DatabaseLockedError, SchemaError
 
 STORED = Path(__file__).parent / "stored"
@@ -255,7 +255,7 @@ def test_the_lock_of_a_killed_process_needs_no_human(monkeypatch):
     holder.kill()
     holder.join()
     with locked(Path("promptad.duckdb"), exclusive=True):
-        assert lock_path(Path("promptad.duckdb")).exists()
+        assert all(path.exists() for path in lock_paths(Path("promptad.duckdb")))
 
 
 def test_readers_share_the_lock(make_run, cli):

@@ -64,7 +64,9 @@ def test_a_run_folder_that_cannot_be_trusted_is_named(cli, log_run):
 def test_rebuild_leaves_nothing_behind(cli, log_run):
     log_run("carpet")
     cli("rebuild")
-    assert sorted(path.name for path in Path().iterdir()) == ["promptad.duckdb", "promptad.duckdb.lock", "runs"]
+    left = {"promptad.duckdb", *(f"promptad.duckdb.{side}" for side in ("lock", "turn", "waiting")), "runs"}
+    assert {path.name for path in Path().iterdir()} == left
+    assert [path.name for path in Path("promptad.duckdb.waiting").iterdir()] == ["lock"]
 
 
 def test_a_run_logged_while_rebuild_reads_is_not_lost(log_run):

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from promptad_db.db.connect import database_path, db_option
+    from promptad_db.db.outcome import IndexOutcome
     from promptad_db.db.query import Database, open_db
-    from promptad_db.db.write import IndexOutcome, index_folders
+    from promptad_db.db.write import index_folders
 
 __all__ = ["Database", "IndexOutcome", "database_path", "db_option", "index_folders", "open_db"]
 
 _HOMES = {
     "Database": "query",
-    "IndexOutcome": "write",
+    "IndexOutcome": "outcome",
     "database_path": "connect",
     "db_option": "connect",
     "index_folders": "write",

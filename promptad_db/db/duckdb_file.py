@@ -110,7 +110,9 @@ class DuckDBFile:
 @contextmanager
 def _connected(path: Path, *, read_only: bool, config: dict[str, Any] | None = None) -> Iterator[sa.Connection]:
     arguments: dict[str, Any] = {"read_only": read_only, "config": config or {}}
-    engine = sa.create_engine(f"duckdb:///{path}", poolclass=NullPool, connect_args=arguments)
+    engine = sa.create_engine(
+        f"duckdb:///{path}", poolclass=NullPool, pool_reset_on_return=None, connect_args=arguments
+    )
     try:
         try:
             connection = engine.connect()
@@ -133,15 +135,19 @@ def _create_whole(path: Path) -> None:
 
     temporary = temporary_name(path)
     try:
-        with _connected(temporary, read_only=False) as connection:
-            with connection.begin():
-                upgrade(connection)
-            # On a full disk the checkpoint of closing would fail in silence and leave a file without a schema.
-            connection.exec_driver_sql("CHECKPOINT")
+        with _connected(temporary, read_only=False) as connection, connection.begin():
+            upgrade(connection)
+        write_out(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
         temporary.with_name(temporary.name + ".wal").unlink(missing_ok=True)
+
+
+def write_out(path: Path) -> None:
+    """Bring all of a database into its file, before it is moved: closing does, but says nothing where the disk is full."""
+    with _connected(path, read_only=False) as connection:
+        connection.exec_driver_sql("CHECKPOINT")
 
 
 def _explained(path: Path, error: sa.exc.DBAPIError) -> DatabaseError:

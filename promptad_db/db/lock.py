@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING
 
 import portalocker
@@ -33,43 +33,66 @@ def patience() -> float:
         return DEFAULT_PATIENCE
 
 
-def lock_path(database: Path) -> Path:
-    """The lock file of a database file."""
-    return database.with_name(database.name + ".lock")
+def lock_paths(database: Path) -> tuple[Path, Path]:
+    """The lock file of a database file, and the turnstile before it."""
+    return database.with_name(database.name + ".lock"), database.with_name(database.name + ".turn")
+
+
+class Pauses:
+    """Short sleeps with jitter, longer ones later, until patience ends."""
+
+    def __init__(self) -> None:
+        self.patience = patience()
+        self._deadline = time.monotonic() + self.patience
+        self._next = _FIRST_PAUSE
+
+    def wait(self) -> bool:
+        """Sleep a little; False when patience has ended."""
+        if time.monotonic() >= self._deadline:
+            return False
+        time.sleep(self._next * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not secrecy
+        self._next = min(self._next * 2, _LONGEST_PAUSE)
+        return True
 
 
 @contextmanager
 def locked(database: Path, *, exclusive: bool) -> Iterator[None]:
-    """Hold the lock of a database file, waiting for it with jitter; DatabaseLockedError when patience ends."""
-    try:
-        file = lock_path(database).open("a")
-    except OSError as error:
-        if exclusive:
-            raise DatabaseError(f"{database}: its folder cannot be written ({error.strerror})") from error
-        yield  # a read-only place has no writers to wait for
-        return
-    with file:
-        _acquire(file, database, portalocker.LOCK_EX if exclusive else portalocker.LOCK_SH)
-        try:
-            yield
-        finally:
-            portalocker.unlock(file)
+    """Hold the lock of a database file, waiting for it with jitter; DatabaseLockedError when patience ends.
 
-
-def _acquire(file: IO[str], database: Path, kind: portalocker.LockFlags) -> None:
-    seconds = patience()
-    deadline = time.monotonic() + seconds
-    pause = _FIRST_PAUSE
-    while True:
+    Everybody passes a turnstile first, at which a writer stays until it has the lock: so readers that come one after
+    another do not keep a writer waiting for ever.
+    """
+    kind = portalocker.LOCK_EX if exclusive else portalocker.LOCK_SH
+    with ExitStack() as held:
         try:
-            portalocker.lock(file, kind | portalocker.LOCK_NB)
-        except portalocker.LockException as error:
-            if time.monotonic() >= deadline:
-                raise DatabaseLockedError(
-                    f"{database}: locked by another process for more than {seconds:g} s",
-                    "try again, or wait longer with PROMPTAD_LOCK_TIMEOUT=SECONDS",
-                ) from error
-        else:
+            file, turnstile = (held.enter_context(path.open("a")) for path in lock_paths(database))
+        except OSError as error:
+            if exclusive:
+                raise DatabaseError(f"{database}: its folder cannot be written ({error.strerror})") from error
+            yield  # a read-only place has no writers to wait for
             return
-        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not secrecy
-        pause = min(pause * 2, _LONGEST_PAUSE)
+        pauses = Pauses()
+        for one in (turnstile, file):
+            while not _taken(one, kind):
+                if not pauses.wait():
+                    raise DatabaseLockedError(
+                        f"{database}: locked by another process for more than {pauses.patience:g} s",
+                        "try again, or wait longer with PROMPTAD_LOCK_TIMEOUT=SECONDS",
+                    )
+        portalocker.unlock(turnstile)
+        yield
+
+
+@contextmanager
+def holding(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file alone, or not at all: whether it could be had at once."""
+    with path.open("a") as file:
+        yield _taken(file, portalocker.LOCK_EX)
+
+
+def _taken(file: IO[str], kind: portalocker.LockFlags) -> bool:
+    try:
+        portalocker.lock(file, kind | portalocker.LOCK_NB)
+    except portalocker.LockException:
+        return False
+    return True

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from promptad_db import run_folder
 from promptad_db.db import connect
-from promptad_db.db.duckdb_file import DuckDBFile
-from promptad_db.db.lock import lock_path, locked
+from promptad_db.db.duckdb_file import DuckDBFile, write_out
+from promptad_db.db.lock import lock_paths, locked
 from promptad_db.db.migrate import init
+from promptad_db.db.outcome import IndexOutcome
 from promptad_db.db.query import fetch
 from promptad_db.db.tables import metadata
-from promptad_db.db.write import IndexOutcome, index_folders, index_within
+from promptad_db.db.write import index_directly, index_within
 from promptad_db.errors import DatabaseError, DatabaseLockedError, InputError, SchemaError, UsageError
 from promptad_db.files import temporary_name
 
@@ -79,16 +80,17 @@ def _replace_file(place: DuckDBFile, folders: list[Path], step: Callable[[], Non
     outcome = RebuildOutcome()
     try:
         init(temporary)
-        outcome.extend(index_folders(folders, temporary, progress=step))
+        outcome.extend(index_directly(folders, temporary, progress=step))
         with locked(path, exclusive=True):
             known = _read_folders(place, locked=True)
             if known is None:
                 outcome.set_aside = _set_aside(path)
-            outcome.extend(index_folders(_late(known or [], folders), temporary))
+            outcome.extend(index_directly(_late(known or [], folders), temporary))
+            write_out(temporary)
             _beside(path, ".wal").unlink(missing_ok=True)
             temporary.replace(path)
     finally:
-        for leftover in (temporary, _beside(temporary, ".wal"), lock_path(temporary)):
+        for leftover in (temporary, _beside(temporary, ".wal"), *lock_paths(temporary)):
             leftover.unlink(missing_ok=True)
     return outcome
 

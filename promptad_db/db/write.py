@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -14,8 +13,11 @@ from promptad_db import run_folder
 from promptad_db.datasets.categories import kind_of
 from promptad_db.db import connect, tables
 from promptad_db.db.bulk import insert
+from promptad_db.db.duckdb_file import DuckDBFile
+from promptad_db.db.outcome import IndexOutcome
 from promptad_db.db.rows import Columns, FolderRows, columns_of, run_row
 from promptad_db.db.stored import StoredRun, stored_runs
+from promptad_db.db.waiting import index_in_turn
 from promptad_db.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,23 +29,6 @@ if TYPE_CHECKING:
 
 ROWS_A_TRANSACTION = 200_000
 RUNS_A_TRANSACTION = 5_000
-
-
-@dataclass
-class IndexOutcome:
-    """What indexing did: runs new to the database, runs with new categories, unchanged ones, and what was refused."""
-
-    added: list[str] = field(default_factory=list)
-    extended: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    rejected: list[tuple[Path, str]] = field(default_factory=list)
-
-    def extend(self, other: IndexOutcome) -> None:
-        """Add what another indexing did."""
-        self.added += other.added
-        self.extended += other.extended
-        self.unchanged += other.unchanged
-        self.rejected += other.rejected
 
 
 def index_folders(
@@ -60,11 +45,38 @@ def index_folders(
     cannot be trusted is rejected with its reason, the others of its run are taken. ``at_once`` writes them all in one
     transaction, whatever their size.
 
-    Raises DatabaseError when the database cannot be opened or stays locked; then the folders are as they were.
+    Many processes may do so at the same time: of those that add to one database file, one indexes what all of them
+    have. Raises DatabaseError when the database cannot be opened or stays locked; then the folders are as they were.
     """
     database = connect.database_path(path)
+    folders = [folder.resolve() for folder in folders]
+    left = len(folders)
+
+    def step() -> None:
+        nonlocal left
+        if left:  # the folders of others do not count
+            left -= 1
+            progress()
+
+    def index(some: list[Path]) -> IndexOutcome:
+        return index_directly(some, database, replace=replace, at_once=at_once, progress=step)
+
+    if replace or at_once or not isinstance(database, DuckDBFile):
+        return index(folders)
+    return index_in_turn(database.path, folders, index)
+
+
+def index_directly(
+    folders: list[Path],
+    path: Where,
+    *,
+    replace: bool = False,
+    at_once: bool = False,
+    progress: Callable[[], None] = lambda: None,
+) -> IndexOutcome:
+    """As ``index_folders``, without regard to what else may wait to be indexed."""
+    database = connect.database_path(path)
     outcome = IndexOutcome()
-    folders = list(folders)
     known: dict[str, StoredRun] = {}
     if database.exists():
         with connect.reading(database) as connection:

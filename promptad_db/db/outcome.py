@@ -1,0 +1,47 @@
+"""What indexing did."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass
+class IndexOutcome:
+    """What indexing did: runs new to the database, runs with new categories, unchanged ones, and what was refused."""
+
+    added: list[str] = field(default_factory=list)
+    extended: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    rejected: list[tuple[Path, str]] = field(default_factory=list)
+
+    def extend(self, other: IndexOutcome) -> None:
+        """Add what another indexing did."""
+        self.added += other.added
+        self.extended += other.extended
+        self.unchanged += other.unchanged
+        self.rejected += other.rejected
+
+    def about(self, folders: Iterable[Path]) -> IndexOutcome:
+        """The part of it that is about some run folders."""
+        wanted = set(folders)
+        names = {folder.name for folder in wanted}
+        return IndexOutcome(
+            [run_id for run_id in self.added if run_id in names],
+            [run_id for run_id in self.extended if run_id in names],
+            [run_id for run_id in self.unchanged if run_id in names],
+            [(place, reason) for place, reason in self.rejected if not wanted.isdisjoint((place, *place.parents))],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """An object that JSON can hold."""
+        return {**asdict(self), "rejected": [[str(place), reason] for place, reason in self.rejected]}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> IndexOutcome:
+        """The inverse of ``to_json``."""
+        return cls(**{**content, "rejected": [(Path(place), reason) for place, reason in content["rejected"]]})
