@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module, util
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from promptad_db.cell_view import curves
 from promptad_db.db import connect
 from promptad_db.db.audit import audit
 from promptad_db.db.selection import BRANCHES, section_rows, select
+from promptad_db.db.significance import critical_difference
 from promptad_db.errors import InputError, NoRowsError, UsageError
 from promptad_db.records import LEVEL_OF_TASK
 from promptad_db.result_set import ResultSet
@@ -131,11 +131,10 @@ def _long(cells: ResultSet) -> ResultSet:
 
 
 def _ranks(database: Where, filters: Filters) -> ResultSet:
-    home = "promptad_db.db.significance"
-    if util.find_spec(home) is None:
-        raise NoRowsError("mean ranks are not computed by this version", "upgrade the package")
-    made: Any = import_module(home).critical_difference(database, filters)
-    return made if isinstance(made, ResultSet) else made.result
+    made = critical_difference(database, filters)
+    if not made:
+        raise NoRowsError("mean ranks need two contenders over the same two categories or more", "promptad-db fuse")
+    return made
 
 
 def _nothing(name: str, filters: Filters) -> str:

@@ -38,7 +38,10 @@ def _weaker(row: Row, branches: tuple[str, str]) -> str:
 
 def _means(row: Row, branches: tuple[str, str]) -> str:
     means = ", ".join(f"{branch} {100 * row[f'{branch}_mean']:.2f} %" for branch in branches)
+    low, high = (row.get(f"mean_gap_ci_{end}") for end in ("low", "high"))
+    interval = "" if low is None or high is None else f" [{100 * low:+.2f}, {100 * high:+.2f}]"
     return (
-        f"{row['task'].upper()}, {row['cells']} cells: mean AUROC {means}; mean gap {100 * row['mean_gap']:+.2f} points, "
+        f"{row['task'].upper()}, {row['cells']} cells: mean AUROC {means}; "
+        f"mean gap {100 * row['mean_gap']:+.2f}{interval} points, "
         f"mean absolute gap {100 * row['mean_abs_gap']:.2f} points."
     )

@@ -46,11 +46,13 @@ def report_page(
     """The report as one HTML file that needs nothing else; the same database makes the same bytes.
 
     All charts that have something to show stand in it, and the tables of the ``sections`` asked for (``top``,
-    ``min_gap`` and ``ci`` as in ``db.reports.report``). ``gallery`` is for how many cells images and maps are shown, where runs
-    kept maps; the images are read below ``data_root``, by default where the runs found them. Raises NoRowsError when nothing matches.
+    ``min_gap`` and ``ci`` as in ``db.reports.report``). ``gallery`` is for how many cells images and maps are shown,
+    where runs kept maps; the images are read below ``data_root``, by default where the runs found them.
+
+    Raises NoRowsError when nothing matches.
     """
     made = report(database, filters, sections=sections, top=top, min_gap=min_gap, ci=ci)
-    summary = report(database, filters, sections=("summary",)).sections[0].result.records()
+    summary = report(database, filters, sections=("summary",), ci=True).sections[0].result.records()
     images, notes = make_gallery(database, filters, gallery, data_root)
     text = html_file(
         "report.html.j2",

@@ -23,17 +23,17 @@ def draw(result: ResultSet, look: Look) -> Any:
     tasks = distinct(rows, "task")
     beside = len(tasks) * (look.text_width(row["contender"] for row in rows) + 3 * look.size)
     width = look.panel(len(tasks), beside=beside, suits=340)
-    panels = [_panel([row for row in rows if row["task"] == task], task, look, width) for task in tasks]
+    colours, _ = branch_scales(sorted(distinct(rows, "contender")))
+    panels = [_panel([row for row in rows if row["task"] == task], task, look, width, colours) for task in tasks]
     return alt.concat(*panels, columns=len(tasks))
 
 
-def _panel(rows: list[Row], task: str, look: Look, width: float) -> Any:
+def _panel(rows: list[Row], task: str, look: Look, width: float, colours: alt.Scale) -> Any:
     rows = sorted(rows, key=lambda row: (row["mean_rank"], row["contender"]))
     order = distinct(rows, "contender")
     for row in rows:
         half = (row["critical_difference"] or 0.0) / 2
         row.update(low=row["mean_rank"] - half, high=row["mean_rank"] + half)
-    colours, _ = branch_scales(order)
     base = alt.Chart(rows_of(rows)).encode(
         y=alt.Y("contender:N", sort=order, title=None).axis(grid=False, ticks=False, domain=False),
         color=alt.Color("contender:N", scale=colours, legend=None),
@@ -44,8 +44,8 @@ def _panel(rows: list[Row], task: str, look: Look, width: float) -> Any:
             alt.Tooltip("critical_difference:Q", title="critical difference", format=".2f"),
         ],
     )
-    x = alt.X("low:Q", title="mean rank (1 is best)", scale=alt.Scale(zero=False))
-    bars = base.mark_bar(size=look.size * 0.5, opacity=0.4).encode(x=x, x2="high:Q")
+    x = alt.X("low:Q", title="mean rank (1 is best)", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=6))
+    bars = base.mark_rule(strokeWidth=look.size * 0.5, opacity=0.4).encode(x=x, x2="high:Q")
     dots = base.mark_point(filled=True, size=look.size * 5, opacity=1).encode(x="mean_rank:Q")
     title = alt.Title(f"{task_name(task)}, {rows[0]['categories']} categories", fontSize=look.size)
     return alt.layer(bars, dots).properties(width=width, height=alt.Step(2 * look.size), title=title)

@@ -12,6 +12,7 @@ from promptad_db.plots.words import Row, cell_name, cell_names, distinct, in_per
 if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet
 
+_LOWEST = ("auroc_a", "auroc_b", "low_a", "low_b")
 _FRACTIONS = ("auroc_a", "auroc_b", "gap", "low_a", "high_a", "low_b", "high_b")
 
 
@@ -31,7 +32,7 @@ def _panel(rows: list[Row], task: str, look: Look, width: float) -> Any:
     rows = [in_percent(row, *_FRACTIONS) for row in rows]
     order = [row["cell"] for row in sorted(rows, key=lambda row: (-abs(row["gap"]), row["cell"]))]
     y = alt.Y("cell:N", sort=list(dict.fromkeys(order)), title=None).axis(grid=False, ticks=False, domain=False)
-    low = min(min(row["auroc_a"], row["auroc_b"]) for row in rows)
+    low = min(value for row in rows for name in _LOWEST if (value := row.get(name)) is not None)
     scale = alt.Scale(domain=[max(0, 5 * ((low - 1) // 5)), 100], nice=False)
     colours, shapes = branch_scales(branches)
     lines = (

@@ -49,7 +49,7 @@ def test_every_chart_is_drawn_without_errors_and_without_requests(request, watch
     path = request.getfixturevalue(name)
     page = opened(watched, path, color_scheme=scheme)
     charts = page.locator(".chart svg")
-    assert charts.count() == 4
+    assert charts.count() == page.locator(".chart").count() >= 4
     for index in range(charts.count()):
         box = charts.nth(index).bounding_box()
         assert box["width"] > 200
