@@ -25,12 +25,13 @@ _KEPT = 4  # categories in memory: those that somebody looks at now
 
 @dataclass(frozen=True)
 class Cell:
-    """A category of a run: its folder, what was run, and what was found."""
+    """A category of a run: its folder, what was run, what was found, and when that changed (nanoseconds)."""
 
     folder: Path
     info: RunInfo
     category: str
     result: CategoryResult
+    changed: int
 
 
 def cell_of(request: Request) -> Cell:
@@ -42,7 +43,7 @@ def cell_of(request: Request) -> Cell:
     if category not in run_folder.list_categories(folder):
         raise NoRowsError(f"run {folder.name} has no category {category}", "see its page for those that it has")
     changed = run_folder.category_folder(folder, category).stat().st_mtime_ns
-    return Cell(folder, run_folder.read_run(folder), category, _read(folder, category, changed))
+    return Cell(folder, run_folder.read_run(folder), category, _read(folder, category, changed), changed)
 
 
 def branches_of(request: Request, cell: Cell) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
@@ -20,14 +22,17 @@ from promptad_db.ui.pages import shown_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from starlette.requests import Request
 
+    from promptad_db.records import Level
     from promptad_db.result_set import ResultSet
 
 CURVES = {"roc": ("false_positive_rate", "true_positive_rate"), "pr": ("true_positive_rate", "precision")}
 _STEPS = 300  # as fine as a chart of this size can show
 HISTOGRAMS = "histograms"
+_one_at_a_time = threading.Lock()
 _WIDTH = 560
 _CURVE_WIDTH = 370
 
@@ -61,9 +66,15 @@ def _of_cell(request: Request, name: str) -> tuple[Any, str]:
     branches = branches_of(request, cell)
     if name == HISTOGRAMS:
         return draw_histograms(cell.result, branches), say_histograms(cell.result, branches)
-    rows = curves(cell.folder, cell.category, LEVEL_OF_TASK[cell.info.task], branches)
+    with _one_at_a_time:  # both charts are asked for at once, and need the same curves
+        rows = _curves(cell.folder, cell.category, LEVEL_OF_TASK[cell.info.task], branches, cell.changed)
     rows = _thinned(rows, *CURVES[name])
     return draw(name, rows, width=_CURVE_WIDTH), say(name, rows)
+
+
+@lru_cache(maxsize=8)
+def _curves(folder: Path, category: str, level: Level, branches: tuple[str, ...], _changed: int) -> ResultSet:
+    return curves(folder, category, level, branches)
 
 
 def _thinned(rows: ResultSet, x: str, y: str) -> ResultSet:
