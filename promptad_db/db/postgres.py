@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from promptad_db.db.lock import patience
-from promptad_db.errors import DatabaseError, DatabaseLockedError, PromptadError, QueryError, UsageError
+from promptad_db.errors import DatabaseError, DatabaseLockedError, QueryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,7 +120,12 @@ class PostgresDatabase:
         given = {"application_name": "promptad-db", "client_encoding": "utf8"}
         engine = sa.create_engine(self.url.update_query_dict({**given, **self.url.query}), poolclass=NullPool)
         try:
-            with engine.connect() as connection:
+            try:
+                connection = engine.connect()
+            except (sa.exc.DBAPIError, psycopg.Error) as error:
+                reason = _reason(error)
+                raise DatabaseError(f"{self}: cannot connect ({reason})", _mend(reason)) from error
+            with connection:
                 driver = connection.connection.driver_connection
                 assert driver is not None
                 driver.adapters.register_loader("numeric", _number_loader())
@@ -130,11 +135,8 @@ class PostgresDatabase:
         finally:
             engine.dispose()
 
-    def _explained(self, error: Exception) -> PromptadError:
-        cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
-        state = getattr(cause, "sqlstate", None)
-        said = str(cause).strip().splitlines() or [type(cause).__name__]
-        reason = said[-1].removeprefix("FATAL:").removeprefix("ERROR:").strip()[:300]
+    def _explained(self, error: Exception) -> DatabaseError:
+        reason, state = _reason(error), getattr(_cause(error), "sqlstate", None)
         if state == "55P03":
             return DatabaseLockedError(
                 f"{self}: locked by another process for more than {patience():g} s",
@@ -142,18 +144,21 @@ class PostgresDatabase:
             )
         if state == "42501":
             return DatabaseError(
-                f"{self}: this role may not do that ({said[0]})",
-                "give --db the address with a role that may: reading needs SELECT and TEMPORARY, writing and init more; "
-                "docs/postgresql.md has the SQL",
+                f"{self}: this role may not do that ({reason})",
+                "give --db the address with a role that may; docs/postgresql.md has the SQL that makes them",
             )
-        if (state is None and getattr(cause, "pgconn", None) is None) or state in _REFUSALS:
-            return DatabaseError(f"{self}: cannot connect ({reason})", _mend(reason))
         return DatabaseError(
-            f"{self}: PostgreSQL cannot go on ({reason})", "nothing of this step is stored; then try again"
+            f"{self}: PostgreSQL cannot go on ({reason})", "nothing of this step is stored; try it again"
         )
 
 
-_REFUSALS = ("28P01", "28000", "3D000", "53300", "57P03")
+def _cause(error: Exception) -> BaseException:
+    return error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
+
+
+def _reason(error: Exception) -> str:
+    said = str(_cause(error)).strip().splitlines() or [type(error).__name__]
+    return said[0].replace("connection failed: ", "")[:300]
 
 
 def _mend(reason: str) -> str:
@@ -164,7 +169,7 @@ def _mend(reason: str) -> str:
         "too many": "try again when others are done",
     }
     return next(
-        (mend for word, mend in mends.items() if word in reason), f"is the server running, and is it {EXAMPLE}?"
+        (mend for word, mend in mends.items() if word in reason), "is the server running, and the address right?"
     )
 
 
@@ -175,7 +180,7 @@ def _settle(connection: sa.Connection) -> None:
 
 
 def _without_secrets(url: sa.URL) -> str:
-    return url.set(password=None).difference_update_query(_SECRETS).render_as_string()
+    return url._replace(password=None).difference_update_query(_SECRETS).render_as_string()
 
 
 def _number_loader() -> type:

@@ -69,7 +69,8 @@ def user_query(
             result = connection.execute(sa.text(sql), params)
         else:  # without parameters a % is a character like others
             result = connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
-        return _rows(result, limit) if result.returns_rows else ResultSet((), [])
+        with result:
+            return _rows(result, limit) if result.returns_rows else ResultSet((), [])
     except sa.exc.DBAPIError as error:
         if error.connection_invalidated:
             raise

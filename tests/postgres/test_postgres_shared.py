@@ -1,0 +1,218 @@
+"""One PostgreSQL database for many: nothing is lost, doubled or half there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from measured_runs import Laboratory, both
+
+from promptad_db import open_db, run_folder
+from promptad_db.db import connect, index_folders, migrate, tables, write
+from promptad_db.db.rebuild import rebuild
+from promptad_db.errors import DatabaseError, DatabaseLockedError, SchemaError
+from promptad_db.records import CategoryResult, Metric
+
+
+def counts(address):
+    query = " UNION ALL ".join(f"SELECT '{name}', COUNT(*) FROM {name}" for name in tables.metadata.tables)
+    return dict(open_db(address).query(query).rows)
+
+
+@pytest.fixture
+def lab():
+    return Laboratory()
+
+
+def test_a_new_schema_has_the_tables_of_the_models_with_keys_and_byte_order(address):
+    with connect.reading(address) as connection:
+        inspector = sa.inspect(connection)
+        assert set(inspector.get_table_names()) == {*tables.metadata.tables, connect.REVISION_TABLE}
+        for table in tables.metadata.tables.values():
+            found = inspector.get_columns(table.name)
+            assert [(column["name"], column["nullable"]) for column in found] == [
+                (column.name, column.nullable) for column in table.columns
+            ]
+            for column, wanted in zip(found, table.columns, strict=True):
+                kind = wanted.type.compile(connection.dialect).replace(" WITHOUT TIME ZONE", "")
+                assert column["type"].compile(connection.dialect).replace(" WITHOUT TIME ZONE", "") == kind, column
+            assert inspector.get_pk_constraint(table.name)["constrained_columns"], table.name
+
+
+def test_init_does_nothing_the_second_time_and_refuses_other_tables(address, server, database, cli):
+    assert "nothing to do" in cli("init", "--db", address).err
+    server.run("CREATE DATABASE theirs")
+    server.run("CREATE TABLE runs (x INTEGER)", "theirs")
+    answer = cli("init", "--db", server.address("theirs"))
+    assert (answer.code, "not ours" in answer.err) == (3, True)
+
+
+def test_a_database_without_the_schema_is_refused_with_the_next_command(server, cli, lab):
+    server.run("CREATE DATABASE nothing_in_it")
+    for words in (("report",), ("ingest", lab.run({"tile": both(0.5, 0.6)})), ("sql", "SELECT 1")):
+        answer = cli(*words, "--db", server.address("nothing_in_it"))
+        assert (answer.code, "promptad-db init --db" in answer.err) == (3, True)
+
+
+def test_other_revisions_are_refused(server, address, database, lab):
+    server.run(f"UPDATE {connect.REVISION_TABLE} SET version_num = '9999'", database)
+    with pytest.raises(SchemaError, match="pip install -U"):
+        index_folders([lab.run({"tile": both(0.5, 0.6)})], address)
+    server.run(f"UPDATE {connect.REVISION_TABLE} SET version_num = '0000'", database)
+    with pytest.raises(SchemaError, match="promptad-db init"):
+        index_folders([lab.run({"tile": both(0.5, 0.6)})], address)
+
+
+def test_the_same_folder_twice_changes_nothing_and_a_grown_one_is_extended(address, lab):
+    folder = lab.run({"tile": both(0.5, 0.6)})
+    assert index_folders([folder], address).added == [folder.name]
+    before = counts(address)
+    assert index_folders([folder], address).unchanged == [folder.name]
+    assert counts(address) == before
+    run_folder.write_category(
+        folder, CategoryResult("wood", metrics=[Metric("pixel", "max", "auroc", 0.5, "reported")])
+    )
+    assert index_folders([folder], address).extended == [folder.name]
+    changed = CategoryResult("wood", metrics=[Metric("pixel", "max", "auroc", 0.75, "reported")])
+    run_folder.write_category(folder, changed, replace_existing=True)
+    assert "--replace" in index_folders([folder], address).rejected[0][1]
+    assert index_folders([folder], address, replace=True).extended == [folder.name]
+    assert open_db(address).query("SELECT value FROM metrics WHERE category = 'wood'").rows == [(0.75,)]
+
+
+def test_runs_are_tagged_annotated_and_deleted(address, lab, cli):
+    folder = lab.run({"tile": both(0.5, 0.6)})
+    index_folders([folder], address)
+    assert cli("runs", "tag", folder.name, "b", "a", "--db", address).out == "b\na\n"
+    assert cli("runs", "note", folder.name, "50 % of it: 'quoted'", "--db", address).code == 0
+    assert open_db(address).query("SELECT note FROM runs").rows == [("50 % of it: 'quoted'",)]
+    assert cli("runs", "delete", folder.name, "--yes", "--db", address).code == 0
+    assert {name: count for name, count in counts(address).items() if count} == {"categories": 1}
+
+
+def test_a_run_that_the_server_cannot_store_is_rejected_and_the_others_are_taken(address, lab):
+    good, bad = lab.run({"tile": both(0.5, 0.6)}), lab.run({"tile": both(0.5, 0.6)}, seed=2)
+    run_folder.update_run(bad, note="a \0 within")
+    outcome = index_folders([bad, good], address)
+    assert outcome.added == [good.name]
+    assert [(folder.name, "NUL" in reason) for folder, reason in outcome.rejected] == [(bad.name, True)]
+    assert counts(address)["runs"] == 1
+
+
+def test_texts_of_any_kind_come_back_as_they_were(address, lab):
+    note = "a\tb\\N\\.\n\\.\nc \"d\" 'e' %s :f é 漢"
+    folder = lab.run({"tile": both(0.5, 0.6)})
+    run_folder.update_run(folder, note=note)
+    index_folders([folder], address)
+    assert open_db(address).query("SELECT note FROM runs").rows == [(note,)]
+
+
+def test_a_connection_lost_within_a_transaction_leaves_no_half_run(address, server, database, lab, monkeypatch):
+    kept, lost = lab.run({"tile": both(0.5, 0.6)}), lab.run({"tile": both(0.5, 0.6)}, seed=2)
+    index_folders([kept], address)
+    before = counts(address)
+    original = write._insert_categories
+
+    def cut(connection, found):
+        process = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM runs").scalar() == 2
+        server.run(f"SELECT pg_terminate_backend({process}, 5000)")
+        original(connection, found)
+
+    with monkeypatch.context() as patch, pytest.raises(DatabaseError, match="nothing of this step is stored"):
+        patch.setattr(write, "_insert_categories", cut)
+        index_folders([lost], address)
+    assert counts(address) == before
+    assert index_folders([kept, lost], address).added == [lost.name]
+
+
+def test_writers_of_one_run_wait_for_each_other_and_the_second_finds_it_done(address, lab):
+    folder = lab.run({"tile": both(0.5, 0.6)})
+    outcomes = []
+    place = connect.database_path(address)
+    with connect.writing(place) as connection:
+        place.hold(connection, [folder.name])
+        others = [threading.Thread(target=lambda: outcomes.append(index_folders([folder], address))) for _ in range(2)]
+        for other in others:
+            other.start()
+        time.sleep(0.5)
+        assert not outcomes
+    for other in others:
+        other.join()
+    assert sorted([len(outcome.added), len(outcome.unchanged)] for outcome in outcomes) == [[0, 1], [1, 0]]
+
+
+def test_patience_with_the_lock_ends(address, lab, monkeypatch):
+    monkeypatch.setenv("PROMPTAD_LOCK_TIMEOUT", "0.2")
+    with connect.migrating(address), pytest.raises(DatabaseLockedError, match="PROMPTAD_LOCK_TIMEOUT"):
+        index_folders([lab.run({"tile": both(0.5, 0.6)})], address)
+    index_folders([lab.run({"tile": both(0.5, 0.6)})], address)
+
+
+def test_a_rebuild_replaces_all_rows_at_once_while_readers_see_the_old(address, lab, monkeypatch):
+    folders = [lab.run({"tile": both(0.5, 0.6)}, seed=seed) for seed in range(3)]
+    index_folders(folders, address)
+    with connect.writing(address) as connection:
+        connection.exec_driver_sql("DELETE FROM metrics")
+    seen = []
+
+    def look(done, total):
+        seen.append((done, total, counts(address)["metrics"]))
+
+    outcome = rebuild(address, [Path("runs")], progress=look)
+    assert sorted(outcome.added) == sorted(folder.name for folder in folders)
+    assert seen == [(1, 3, 0), (2, 3, 0), (3, 3, 0)]
+    assert counts(address)["metrics"] == 9
+
+
+def test_a_rebuild_that_dies_leaves_what_was(address, lab):
+    folder = lab.run({"tile": both(0.5, 0.6)})
+    index_folders([folder], address)
+    before = counts(address)
+
+    def dies(_done, _total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rebuild(address, [Path("runs")], progress=dies)
+    assert counts(address) == before
+
+
+@pytest.mark.slow
+def test_eight_processes_ingest_four_hundred_runs_at_once_without_loss_or_doubles(address, lab):
+    for seed in range(400):
+        lab.run({"tile": both(0.5, 0.6), "wood": both(0.7, 0.6)}, seed=seed)
+    folders = sorted(str(path) for path in Path("runs").iterdir())
+    parts = [folders[index::8] + folders[:5] for index in range(8)]  # and some that all of them have
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "promptad_db", "ingest", *part, "--db", address], stderr=subprocess.PIPE, text=True
+        )
+        for part in parts
+    ]
+    errors = [process.communicate(timeout=600)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 8, errors
+    found = counts(address)
+    assert (found["runs"], found["run_categories"], found["metrics"], found["categories"]) == (400, 800, 2400, 2)
+    assert open_db(address).query("SELECT COUNT(DISTINCT run_id) FROM metrics").rows == [(400,)]
+
+
+def test_migrations_make_the_same_schema_in_one_transaction(server):
+    server.run("CREATE DATABASE half")
+    address = server.address("half")
+
+    def dies():
+        with connect.migrating(address) as connection:
+            migrate.upgrade(connection)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        dies()
+    with connect.migrating(address) as connection:
+        assert sa.inspect(connection).get_table_names() == []
+    assert migrate.init(address) == (None, connect.HEAD)
