@@ -154,7 +154,7 @@ def test_many_cells_are_cut_to_those_with_the_largest_gaps(tmp_path, cli):
 
 def test_tables_and_help_load_neither_altair_nor_jinja(gate_place):
     code = "import promptad_db.cli.main as m\ntry: m.main()\nexcept SystemExit: pass"
-    charts = {"altair", "vl_convert", "jinja2", "numpy"}
+    charts = {"altair", "vl_convert", "jinja2"}
     for command in (("report",), ("--help",), ("plot", "--help")):
         more = ("--db", str(gate_place / "promptad.duckdb")) if command == ("report",) else ()
         assert not loaded_by(code, *command, *more) & (charts | HEAVY), command
