@@ -1,0 +1,165 @@
+"""What a sweep keeps beside its runs: the grid, what is being worked on, and what failed.
+
+    runs/.sweeps/<experiment>.json, and .lock, which the driver holds while it lives
+
+What is done is not in it: that is what the run folders say.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import portalocker
+
+from promptad_db import files
+from promptad_db.errors import InputError, NoRowsError, UsageError
+from promptad_db.records import Setting
+from promptad_db.sweeps.grid import CellKey, Grid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = ".sweeps"
+FORMAT = 1
+
+
+@dataclass
+class Record:
+    """A sweep as its driver knows it: the groups (data set and category) with a worker, and why cells failed."""
+
+    path: Path
+    grid: Grid
+    running: set[tuple[str, str]] = field(default_factory=set)
+    failed: dict[CellKey, str] = field(default_factory=dict)
+
+    def started(self, group: tuple[str, str]) -> None:
+        """A worker took a group on."""
+        self.running.add(group)
+        self.write()
+
+    def ended(self, group: tuple[str, str], failed: dict[CellKey, str]) -> None:
+        """A group came back, or was given up."""
+        self.running.discard(group)
+        self.failed |= failed
+        self.write()
+
+    def write(self) -> None:
+        """Write the file, whole or not at all."""
+        content = {
+            "format": FORMAT,
+            "grid": _plain(self.grid),
+            "running": sorted(map(list, self.running)),
+            "failed": [
+                {"dataset": cell.dataset, "category": cell.category, **asdict(cell.setting), "reason": reason}
+                for cell, reason in self.failed.items()
+            ],
+        }
+        files.write_json(self.path, content)
+
+
+@contextmanager
+def recording(root: Path, grid: Grid) -> Iterator[Record]:
+    """The record of a sweep that begins or goes on; no failure is in it yet.
+
+    Raises UsageError while another driver is at the sweep.
+    """
+    record = Record(_path(root, grid.experiment), grid)
+    record.path.parent.mkdir(parents=True, exist_ok=True)
+    with _lock_file(record.path).open("a") as lock:
+        if not _take(lock):
+            raise UsageError(
+                f"the sweep {grid.experiment!r} is running already",
+                "wait for it, or stop it; promptad-db sweep status shows how far it is",
+            )
+        record.write()
+        try:
+            yield record
+        finally:
+            record.running.clear()
+            record.write()
+
+
+def read_record(root: Path, experiment: str | None = None) -> Record:
+    """The record of a sweep below the runs in ``root``, by default of the one whose record changed last.
+
+    Raises NoRowsError when there is none, InputError when it cannot be read.
+    """
+    if experiment is None:
+        records = sorted((root / FOLDER).glob("*.json"), key=lambda path: path.stat().st_mtime)
+        if not records:
+            raise NoRowsError(f"{root}: no sweep was started here", "start one: promptad-db sweep; or give --runs")
+        path = records[-1]
+    else:
+        path = _path(root, experiment)
+        if not path.is_file():
+            known = sorted(files.text_of(one.stem) for one in (root / FOLDER).glob("*.json"))
+            raise NoRowsError(
+                f"{root}: no sweep {experiment!r} was started here", f"there are: {', '.join(known) or 'none'}"
+            )
+    content = files.read_json(path)
+    try:
+        if content["format"] != FORMAT:
+            raise InputError(f"{path}: format {content['format']!r}, this version reads format {FORMAT}")
+        return Record(
+            path,
+            _grid(content["grid"]),
+            {(name, category) for name, category in content["running"]},
+            dict(map(_failure, content["failed"])),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not the record of a sweep", "start the sweep again: that writes it anew") from error
+
+
+def is_driven(record: Record) -> bool:
+    """Whether the driver of a sweep lives."""
+    try:
+        with _lock_file(record.path).open("a") as lock:
+            return not _take(lock)
+    except OSError:
+        return False
+
+
+def _path(root: Path, experiment: str) -> Path:
+    return root / FOLDER / f"{files.folder_name(experiment)}.json"
+
+
+def _lock_file(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+def _take(lock: IO[str]) -> bool:
+    try:
+        portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)
+    except portalocker.LockException:
+        return False
+    return True
+
+
+def _plain(grid: Grid) -> dict[str, Any]:
+    """A grid as JSON."""
+    content = asdict(grid)
+    content["data_roots"] = {name: str(root) for name, root in grid.data_roots.items()}
+    content["options"] = {name: str(one) if isinstance(one, Path) else one for name, one in grid.options.items()}
+    return content
+
+
+def _grid(content: dict[str, Any]) -> Grid:
+    several = ("tasks", "k_shots", "seeds", "variants")
+    layers = content["options"].get("memory_layers")
+    return Grid(
+        experiment=content["experiment"],
+        data_roots=content["data_roots"],
+        categories=None if content["categories"] is None else tuple(content["categories"]),
+        options={**content["options"], "memory_layers": None if layers is None else tuple(layers)},
+        **{name: tuple(content[name]) for name in several},
+    )
+
+
+def _failure(content: dict[str, Any]) -> tuple[CellKey, str]:
+    setting = Setting(content["task"], content["k_shot"], content["seed"], content["variant"])
+    return CellKey(content["dataset"], content["category"], setting), content["reason"]
