@@ -71,9 +71,7 @@ def create_app(
 
 def _refused(request: Request, error: Exception) -> Response:
     answer = explain(request, error)
-    if request.url.path.endswith((".json", ".png")):
-        return JSONResponse({"error": str(error)}, answer.status_code)
-    return answer
+    return _as_json(error, answer.status_code) if _for_programs(request) else answer
 
 
 def _no_such_page(request: Request, error: Exception) -> Response:
@@ -90,5 +88,15 @@ def _bug(request: Request, error: Exception) -> Response:
         hint="this is a bug; the terminal of promptad-db ui shows where",
         retry=None,
     )
+    if _for_programs(request):
+        answer = _as_json(error, answer.status_code)
     answer.headers.update(HEADERS)  # it is answered in front of what else puts them there
     return answer
+
+
+def _for_programs(request: Request) -> bool:
+    return request.url.path.endswith((".json", ".png"))
+
+
+def _as_json(error: Exception, status: int) -> Response:
+    return JSONResponse({"error": str(error)}, status)
