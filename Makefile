@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install test demo lint format quick bench wheel clean
+.PHONY: help install test demo lint format quick bench security wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,11 @@ format: install  ## let ruff mend what it can
 bench: install  ## every benchmark in small size beside its peer, as one table and benchmarks.json; FULL=--full for all
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python benchmarks/everything.py $(FULL)
+
+security: install  ## known weaknesses of what we depend on, and every reader fuzzed for FUZZ runs (20000)
+	$(BIN)/python -m pip install --quiet --group security
+	$(BIN)/pip-audit --skip-editable --progress-spinner off
+	set -e; for reader in $$(ls tests/fuzz/corpus); do $(BIN)/python tests/fuzz/run.py $$reader --runs $(or $(FUZZ),20000); done
 
 wheel: install  ## dist/*.whl
 	$(BIN)/python -m build --wheel

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from promptad_db import files
 from promptad_db.category_files import WEIGHTS_FILE, gate_path, read_category_files, read_weights, write_category_files
 from promptad_db.errors import InputError
+from promptad_db.limits import LARGEST_PICTURE
 from promptad_db.records import PROTOCOLS, SELECTIONS, STATUSES, TASKS, CategoryResult, Interpolation, Render, RunInfo
 
 if TYPE_CHECKING:
@@ -312,6 +313,8 @@ def _check_run(info: RunInfo, path: Path) -> None:
 def _check_render(render: Render, path: Path) -> None:
     for name in ("height", "width"):
         _check_whole_number(path, f"render.{name}", getattr(render, name), low=1, high=1 << 16)
+    if render.height * render.width > LARGEST_PICTURE:
+        raise InputError(f"{path}: render.height x render.width is {render.height} x {render.width}, too many pixels")
     if render.interpolation not in get_args(Interpolation):
         raise InputError(f"{path}: render.interpolation is {render.interpolation!r}, must be bilinear or none")
     sigma: object = render.gaussian_sigma

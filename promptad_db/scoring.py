@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptad_db.errors import InputError
 from promptad_db.fusion import FUSED_NOTE, fuse_scores
+from promptad_db.limits import LARGEST_CATEGORY
 from promptad_db.metrics import OneClassError, PixelTruth, interval_of, placements, ranking_metrics, render
 from promptad_db.records import CategoryResult, Level, Metric, Placements, Render
 from promptad_db.timing import Stopwatch
@@ -90,6 +91,8 @@ def pixel_numbers(branch: str, pixels: NDArray[Any] | str, truth: PixelTruth, no
 def render_maps(maps: NDArray[np.float32], settings: Render) -> NDArray[np.float32]:
     """Maps [N, h, w] as pixel maps [N, height, width]; with interpolation ``none`` they must have that size already."""
     size = (settings.height, settings.width)
+    if len(maps) * size[0] * size[1] > LARGEST_CATEGORY:
+        raise InputError(f"{len(maps)} maps of {size[0]} x {size[1]} pixels are more than can be scored at once")
     if settings.interpolation == "none":
         if maps.shape[1:] != size:
             raise InputError(

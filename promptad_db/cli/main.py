@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from importlib import import_module
@@ -87,7 +88,11 @@ def main() -> NoReturn:
         click.echo("aborted", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        from promptad_db.report.values import visible
+
+        said = io.StringIO()
+        error.show(said)
+        click.echo("\n".join(map(visible, said.getvalue().splitlines())), err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

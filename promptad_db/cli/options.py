@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 FORMATS = ("table", "md", "csv", "json", "latex", "html")
 
 _BEYOND = 1 << 63
+_OBEYED = re.compile(r"(\x1b\[[\d;]*m|\n)")
 _LONGEST_RANGE = 10_000
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -177,7 +179,7 @@ def look(output: Path | None) -> dict[str, Any]:
 def show(text: str, output: Path | None) -> None:
     """Print data: to stdout, or to a file that is there whole or not at all."""
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(_for_terminal(text) if sys.stdout.isatty() else text, nl=False, color=True)
         return
     from promptad_db.files import temporary_name
 
@@ -187,6 +189,12 @@ def show(text: str, output: Path | None) -> None:
         temporary.replace(output)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _for_terminal(text: str) -> str:
+    """The text with control characters made visible, but for line ends and colours: CSV, as data, holds names raw."""
+    parts = _OBEYED.split(text)
+    return "".join(part if index % 2 else visible(part) for index, part in enumerate(parts))
 
 
 def talk(lines: Iterable[str]) -> None:

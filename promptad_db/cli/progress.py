@@ -6,6 +6,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from promptad_db.report.values import visible
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -19,6 +21,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
         yield _log_line
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TimeRemainingColumn
     from rich.text import Text
 
@@ -34,7 +37,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 
         def step(what: str, done: int, total: int) -> None:
             if what not in stages:
-                stages[what] = bar.add_task(what, total=total)
+                stages[what] = bar.add_task(escape(visible(what)), total=total)
             bar.update(stages[what], completed=done)
 
         yield step
@@ -42,4 +45,4 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 
 def _log_line(what: str, done: int, total: int) -> None:
     if done % _LINES_EVERY == 0 and done < total:
-        sys.stderr.write(f"{what}: {done} of {total}\n")
+        sys.stderr.write(f"{visible(what)}: {done} of {total}\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -54,11 +53,18 @@ def _escaped(line: str) -> str:
 
 
 def _csv(result: ResultSet) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    lines = _Lines()
+    writer = csv.writer(lines, lineterminator="\r\n")
     writer.writerow(result.columns)
     writer.writerows([_field(value) for value in row] for row in result.rows)
-    return text.getvalue()
+    return "".join(lines)
+
+
+class _Lines(list[str]):
+    r"""Lines with ``\n`` at their ends. Python before 3.13 quotes a field with ``\r`` only where that ends lines too."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
 
 
 def _field(value: Any) -> str:
