@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 EXAMPLE = "postgresql+psycopg://USER@HOST/DATABASE"
 
 _SCHEMES = ("postgresql+psycopg", "postgresql", "postgres")
-_SECRETS = ("password", "passfile", "sslpassword", "options")
+_SECRETS = ("password", "sslpassword")
+_DEFAULTS = {"application_name": "promptad-db", "client_encoding": "utf8", "connect_timeout": "15"}
 _LOCKS = 0x50414442  # the key space of our advisory locks
 _DATABASE = 0  # the key of the whole database; runs have those above it
 _RUN_KEYS = 256  # a server has room for some thousand locks in all
-_ASKS = re.compile(
-    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:(select|with|values|table|\()|explain|show)", re.IGNORECASE | re.DOTALL
-)
+_COMMENT = r"--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/"
+_ASKS = re.compile(rf"(?:\s|{_COMMENT})*(?:(select|with|values|table|\()|explain|show)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,7 @@ class PostgresDatabase:
     def _connected(self) -> Iterator[sa.Connection]:
         import psycopg
 
-        given = {"application_name": "promptad-db", "client_encoding": "utf8"}
-        engine = sa.create_engine(self.url.update_query_dict({**given, **self.url.query}), poolclass=NullPool)
+        engine = sa.create_engine(self.url.update_query_dict({**_DEFAULTS, **self.url.query}), poolclass=NullPool)
         try:
             try:
                 connection = engine.connect()

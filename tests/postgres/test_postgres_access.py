@@ -75,6 +75,7 @@ def test_a_reader_gets_every_report_and_cannot_write(roles, cli):
         "COPY runs TO PROGRAM 'cat > /tmp/stolen'",
         "/* a comment */ COPY runs TO '/tmp/stolen'",
         "\n-- SELECT\nCOPY runs TO STDOUT",
+        "/**/" * 50 + "COPY runs TO STDOUT",
         "DO $$ BEGIN DELETE FROM runs; END $$",
         "SET TRANSACTION READ WRITE",
         "EXPLAIN ANALYZE DELETE FROM runs",
