@@ -41,7 +41,8 @@ bench: install  ## every benchmark in small size beside its peer, as one table a
 
 security: install  ## known weaknesses of what we depend on, and every reader fuzzed for FUZZ runs (20000)
 	$(BIN)/python -m pip install --quiet --group security
-	$(BIN)/pip-audit --skip-editable --progress-spinner off
+	$(BIN)/python -m pip freeze --exclude-editable > $(VENV)/frozen.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r $(VENV)/frozen.txt
 	set -e; for reader in $$(ls tests/fuzz/corpus); do $(BIN)/python tests/fuzz/run.py $$reader --runs $(or $(FUZZ),20000); done
 
 wheel: install  ## dist/*.whl
