@@ -54,7 +54,8 @@ def test_help_is_printed_without_a_database(cli, path):
 
 def test_every_command_takes_the_database(cli):
     for path, command in ALL.items():
-        assert any("--db" in parameter.opts for parameter in command.params), path
+        if path != ("copy",):  # which takes two
+            assert any("--db" in parameter.opts for parameter in command.params), path
 
 
 def loaded_by(code: str, *arguments: str) -> set[str]:
