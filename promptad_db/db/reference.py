@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from promptad_db.datasets.categories import KINDS
-from promptad_db.db.query import execute, fetch
+from promptad_db.db.query import execute
 from promptad_db.db.sql_files import load_sql
 from promptad_db.reference import published
 
@@ -18,8 +18,3 @@ def add_published(connection: sa.Connection) -> None:
     query, columns = load_sql("selection", "published"), published()
     given = {name: columns[name] for name in query.parameters if name in columns}
     execute(connection, query.sql, **given, of_categories=[len(KINDS[name]) for name in columns["dataset"]])
-
-
-def is_comparable(connection: sa.Connection) -> bool:
-    """Whether the selection has all categories of a data set that papers report."""
-    return bool(fetch(connection, load_sql("lists", "comparable").sql).rows[0][0])

@@ -29,6 +29,7 @@ _WHERE_FITTING = {
     "variants": "variants", "repairs": "variants", "gate": "gate", "gate-picks": "gate", "cost": "cost",
     "significance": "significance",
 }  # fmt: skip
+_ON_REQUEST = ("reference",)  # hundreds of rows
 _OF_SEMANTIC_AND_MEMORY = ("gate", "gate-picks", "cost")
 
 
@@ -51,7 +52,7 @@ def report(
 ) -> Report:
     """The sections asked for, by default all that have something to say: ``compare`` needs both tasks, ``fusion`` true
     AUROCs, ``variants`` and ``repairs`` several variants, ``cost`` timings, ``gate`` and ``gate-picks`` a gate,
-    ``significance`` scores to test, ``reference`` all categories of a data set that papers report.
+    ``significance`` scores to test; ``reference`` must be asked for.
 
     ``top`` limits *worst* and *repairs*; ``min_gap`` (a fraction) is the smallest gap in *worst*, by default 0, and of
     what *repairs* takes for weak, by default 0.05; ``ci`` adds intervals (see interval_columns). Raises NoRowsError when
@@ -100,6 +101,4 @@ def _fitting(connection: sa.Connection, filters: Filters) -> list[str]:
         left_out.add("compare")
     if filters.provenance == "approx":
         left_out |= {"fusion", "paper", *_WHERE_FITTING}
-    if filters.provenance == "approx" or not reference.is_comparable(connection):
-        left_out.add("reference")
-    return [name for name in SECTIONS if name not in left_out]
+    return [name for name in SECTIONS if name not in left_out and name not in _ON_REQUEST]
