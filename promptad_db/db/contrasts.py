@@ -1,7 +1,7 @@
 """Weighted sums of AUROCs over a selection, and how uncertain the choice of test images leaves them.
 
 A contrast is a difference of branches in a cell, a mean over cells, a mean difference. Cells of one category share their test
-images, whatever their K and seed, so the components of an image are added up before they are squared; see metrics/intervals.
+images, whatever their K and seed, so the components of an image are added up before they are squared; see uncertainty.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from promptad_db.db.query import execute, fetch
 from promptad_db.db.selection import parameters_of
 from promptad_db.db.sql_files import load_sql
-from promptad_db.metrics.intervals import (
+from promptad_db.uncertainty import (
+    Interval,
     Spread,
     Uncertainty,
     auroc_interval,
@@ -27,29 +28,32 @@ if TYPE_CHECKING:
     from promptad_db.db.selection import Filters
 
 SEPARATOR = "\x1f"
+_OF_ONE_CELL = 2
+_NO_WEIGHT = 1e-9
 
 Key = tuple[str, ...]
-Interval = tuple[float, float] | tuple[None, None]
 
 _SPREAD = tuple(field.name for field in fields(Spread))
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A weighted sum of AUROCs, fractions, over ``terms`` of them, of which ``placed`` have placements and ``extremes`` are
-    exactly 0 or 1. ``paired``: all are of the same test images. ``found`` is None where it has no uncertainty.
+    """A weighted sum of AUROCs, fractions: a mean, or a ``difference``. It is over ``terms`` of them, of which ``placed`` have placements and ``extremes`` are
+    exactly 0 or 1. ``paired``: all are of the same test images. ``found`` is None where its uncertainty is unknown: one
+    AUROC has no placements, nothing varies, or it is about one cell where an AUROC is exactly 0 or 1.
     """
 
     value: float
+    difference: bool
     terms: int
     placed: int
     extremes: int
     paired: bool
     found: Uncertainty | None
 
-    def interval(self, *, difference: bool) -> Interval:
-        """The 95 % interval of a difference, or of a mean AUROC; None and None where it is undefined."""
-        return (difference_interval if difference else auroc_interval)(self.value, self.found)
+    def interval(self) -> Interval:
+        """The 95 % interval; None and None where it is undefined."""
+        return (difference_interval if self.difference else auroc_interval)(self.value, self.found)
 
     def p_value(self) -> float | None:
         """Two-sided, of a difference; None where it cannot be tested."""
@@ -78,12 +82,17 @@ def contrasts(connection: sa.Connection, name: str, filters: Filters, **paramete
 
 def _contrast(row: dict[str, Any], spreads: list[tuple[Spread, int, bool]]) -> Contrast:
     whole = row["placed"] == row["terms"]
-    found = uncertainty((spread for spread, _, _ in spreads), clustered=any(pixels for _, _, pixels in spreads))
+    known = whole and not (row["extremes"] and row["terms"] <= _OF_ONE_CELL)
+    difference = abs(row["weight"]) < _NO_WEIGHT
+    found = uncertainty(
+        (spread for spread, _, _ in spreads), clustered=any(pixels for _, _, pixels in spreads), difference=difference
+    )
     return Contrast(
         value=row["value"],
+        difference=difference,
         terms=row["terms"],
         placed=row["placed"],
         extremes=row["extremes"],
         paired=whole and len(spreads) == 1 and spreads[0][1] == row["terms"],
-        found=found if whole else None,
+        found=found if known else None,
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from promptad_db.db.contrasts import Contrast, Interval, Key
+    from promptad_db.db.contrasts import Contrast, Key
     from promptad_db.db.selection import Filters
     from promptad_db.result_set import ResultSet, Section
 
@@ -82,7 +82,7 @@ def add_intervals(section: Section, columns: Columns, found: Mapping[Key, Contra
     for column, contrast in ((names.get(column, column), name) for column, name in columns.of.items()):
         if column in result.columns:
             of_rows = [found.get((*columns.key_of(record), contrast)) for record in result.records()]
-            bounds = [_bounds(one, difference=result.kinds.get(column) == "gap") for one in of_rows]
+            bounds = [(None, None) if one is None else one.interval() for one in of_rows]
             for end, kind in ((1, "ci_high"), (0, "ci_low")):
                 values = [pair[end] for pair in bounds]
                 result = _inserted(result, column, f"{column}_{kind}", values, f"{kind}_of:{column}")
@@ -93,7 +93,7 @@ def add_p_values(section: Section, columns: Columns, found: Mapping[Key, Contras
     """The section with the p value of its delta as the last column; as it is where no delta has one."""
     result = section.result
     of_rows = [found.get((*columns.key_of(record), "delta")) for record in result.records()]
-    values = [None if one is None or one.extremes == one.terms else one.p_value() for one in of_rows]
+    values = [None if one is None else one.p_value() for one in of_rows]
     if not any(value is not None for value in values):
         return section
     return replace(section, result=_inserted(result, result.columns[-1], "p_value", values, "p"))
@@ -108,7 +108,3 @@ def _inserted(result: ResultSet, after: str, name: str, values: Sequence[float |
         rows=[(*row[:place], value, *row[place:]) for row, value in zip(result.rows, rounded, strict=True)],
         kinds={**result.kinds, name: kind},
     )
-
-
-def _bounds(contrast: Contrast | None, *, difference: bool) -> Interval:
-    return (None, None) if contrast is None else contrast.interval(difference=difference)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from promptad_db.db import connect
 from promptad_db.db.contrasts import contrasts
 from promptad_db.db.selection import DECIMALS, list_rows, select
-from promptad_db.metrics.intervals import holm
 from promptad_db.result_set import ResultSet, Section
+from promptad_db.student import signed_ranks
+from promptad_db.uncertainty import holm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -77,23 +78,6 @@ def critical_difference(database: Where, filters: Filters) -> ResultSet:
     return ResultSet(columns, ranked, kinds)
 
 
-def signed_ranks(differences: Sequence[float]) -> tuple[float | None, float | None]:
-    """Effect size and two-sided p of Wilcoxon's signed-rank test; differences of zero are left out (Wilcoxon, 1945).
-
-    The effect size is the matched-pairs rank-biserial correlation, -1..1: the share of the ranks that speak for, less that
-    of those that speak against (Kerby, Comprehensive Psychology 3, 2014). None and None for fewer than two differences.
-    """
-    from scipy.stats import rankdata, wilcoxon
-
-    # Sums of equal doubles in another order differ in their last digits, and must tie all the same.
-    rounded = [value for value in (round(difference, DECIMALS) for difference in differences) if value]
-    if len(rounded) < _FEWEST_TO_RANK:
-        return None, None
-    ranks = rankdata([abs(value) for value in rounded])
-    signed = sum(math.copysign(rank, value) for rank, value in zip(ranks, rounded, strict=True))
-    return round(signed / float(ranks.sum()), DECIMALS), round(float(wilcoxon(rounded).pvalue), DECIMALS)
-
-
 def _in_cells(found: Sequence[Contrast]) -> tuple[Any, ...]:
     """How many cells there are, how many were tested, and with what outcome; and why the others were not."""
     tested = [(one, p_value) for one in found if not _untested(one) and (p_value := one.p_value()) is not None]
@@ -120,8 +104,10 @@ def _untested(contrast: Contrast) -> str:
     return "" if contrast.found else "ranked alike or with one image of a class"
 
 
-def _over_categories(values: Sequence[float]) -> tuple[float | None, float | None, float | None]:
-    return round(median(values), DECIMALS), *signed_ranks(values)
+def _over_categories(values: Sequence[float]) -> tuple[float | None, ...]:
+    """The median difference, the effect size and p."""
+    found = (median(values), *signed_ranks(values))
+    return tuple(None if value is None else round(value, DECIMALS) for value in found)
 
 
 def _ranked(task: str, rows: list[dict[str, Any]]) -> Iterable[tuple[Any, ...]]:

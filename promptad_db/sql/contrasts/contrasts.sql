@@ -1,7 +1,8 @@
--- One row a contrast: its value, how many AUROCs it is made of, how many of them have placements, and how many are 0 or 1.
+-- One row a contrast: its value, its weights added up (0 for a difference), how many AUROCs it is made of, how many of them have placements, and how many are 0 or 1.
 SELECT
     terms.contrast,
     SUM(terms.weight * terms.auroc) AS value,
+    SUM(terms.weight) AS weight,
     COUNT(*) AS terms,
     COUNT(there.run_id) AS placed,
     COUNT(CASE WHEN terms.auroc <= 0 OR terms.auroc >= 1 THEN 1 END) AS extremes
