@@ -85,7 +85,7 @@ def test_the_views_of_the_stored_head_are_those_of_the_code():
 
 @pytest.mark.parametrize(
     ("revision", "mend"),
-    [("0000", "promptad-db init"), ("9999", "pip install -U promptad-db"), (None, "promptad-db init")],
+    [("0000", "promptad-db migrate"), ("9999", "pip install -U promptad-db"), (None, "promptad-db init")],
 )
 def test_another_revision_is_refused_with_the_next_command(cli, make_run, revision, mend):
     cli("ingest", make_run({"tile": {"semantic": 0.5}}))

@@ -13,6 +13,7 @@ import click
 
 COMMANDS = {
     "init": "setup",
+    "migrate": "setup",
     "run": "run",
     "sweep": "sweep",
     "ingest": "setup",

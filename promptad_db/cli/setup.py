@@ -1,4 +1,4 @@
-"""Filling the database: init, ingest, rebuild."""
+"""Making and filling the database: init, migrate, ingest, rebuild."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from promptad_db.cli.options import db_option, runs_option, talk
+from promptad_db.cli.options import db_option, runs_option, show, talk
 from promptad_db.cli.progress import progress_bar
 from promptad_db.errors import ExitCode, UsageError
 
@@ -25,6 +25,24 @@ def init(db: str | None) -> None:
         talk([f"{path}: schema {after}, nothing to do"])
     else:
         talk([f"{path}: schema {after}" + (f", was {before}" if before else ", new")])
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--no-backup", is_flag=True, help="Keep no copy of the file as it was.")
+@db_option
+def migrate(db: str | None, *, dry_run: bool, no_backup: bool) -> None:
+    """Bring an existing database to this version's schema, and print the revisions that this takes.
+
+    All of it is done or nothing. A DuckDB file is first copied to FILE.before-REVISION beside it; the copy is put back
+    when the migration fails, and stays when it does not. A server rolls back a migration that fails; a copy is what
+    pg_dump makes.
+    """
+    from promptad_db.db.migrate import migrate as migrate_database
+
+    migration = migrate_database(db, backup=not no_backup, dry_run=dry_run)
+    show("".join(f"{step.revision}  {step.title}\n" for step in migration.steps), None)
+    talk(migration.summary())
 
 
 @click.command()

@@ -113,7 +113,7 @@ def check_revision(connection: sa.Connection, place: Place) -> None:
     if revision < HEAD:
         raise SchemaError(
             f"{place}: schema {revision} is older than this version's {HEAD}",
-            f"upgrade it: promptad-db init --db {place}",
+            f"upgrade it: promptad-db migrate --db {place}",
         )
     raise SchemaError(
         f"{place}: schema {revision} is newer than this version's {HEAD}",

@@ -63,6 +63,12 @@ class DuckDBFile:
             yield connection
 
     @contextmanager
+    def writing_locked(self) -> Iterator[sa.Connection]:
+        """One transaction in a file that is there, for who holds the lock alone already."""
+        with _connected(self.path, read_only=False) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
     def transactions(self, *, alone: bool = False) -> Iterator[Transactions]:  # noqa: ARG002 - a writer always is
         yield self._transaction
 
@@ -75,7 +81,7 @@ class DuckDBFile:
         with locked(self.path, exclusive=True):
             if not self.path.exists():
                 _create_whole(self.path)
-            with _connected(self.path, read_only=False) as connection, connection.begin():
+            with self.writing_locked() as connection:
                 yield connection
 
     def hold(self, connection: sa.Connection, run_ids: Sequence[str]) -> None:
@@ -141,7 +147,12 @@ def _create_whole(path: Path) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-        temporary.with_name(temporary.name + ".wal").unlink(missing_ok=True)
+        write_ahead_log(temporary).unlink(missing_ok=True)
+
+
+def write_ahead_log(path: Path) -> Path:
+    """The file beside a database that holds what is committed and not yet in it."""
+    return path.with_name(path.name + ".wal")
 
 
 def write_out(path: Path) -> None:

@@ -106,7 +106,7 @@ SCENARIOS = {
     "ingest": Scenario(for_ingest, ("ingest", "results"), ("ingest", "results")),
     "fuse": Scenario(for_fuse, RULES, RULES),
     "rebuild": Scenario(for_rebuild, ("rebuild", "runs"), ("rebuild", "runs")),
-    "migrate": Scenario(for_migrate, ("init",), ("init",)),
+    "migrate": Scenario(for_migrate, ("migrate",), ("migrate",)),
     "run": Scenario(for_run, RUN, (*RUN, "--resume")),
 }
 
