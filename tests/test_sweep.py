@@ -134,6 +134,7 @@ def test_a_sweep_equals_run_bit_by_bit_and_is_indexed(grid_of, pictures):
     assert open_db().query("SELECT COUNT(*) FROM run_categories").rows == [(128,)]
 
 
+@pytest.mark.slow
 def test_a_finished_sweep_has_nothing_to_do_and_a_larger_grid_does_the_rest(grid_of):
     first = sweep(grid_of(tasks=("cls",)), LocalExecutor(("cpu",)), db=False, listener=quiet())
     assert first.cells == 2
