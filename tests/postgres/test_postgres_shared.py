@@ -64,7 +64,7 @@ def test_other_revisions_are_refused(server, address, database, lab):
     with pytest.raises(SchemaError, match="pip install -U"):
         index_folders([lab.run({"tile": both(0.5, 0.6)})], address)
     server.run(f"UPDATE {connect.REVISION_TABLE} SET version_num = '0000'", database)
-    with pytest.raises(SchemaError, match="promptad-db (init|migrate)"):
+    with pytest.raises(SchemaError, match=r"promptad-db (init|migrate)"):
         index_folders([lab.run({"tile": both(0.5, 0.6)})], address)
 
 
