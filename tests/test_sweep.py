@@ -326,12 +326,17 @@ def test_a_dry_run_knows_what_run_has_done_and_how_long_the_rest_takes(cli, argu
     assert len(run_folder.find_runs(Path("runs"))) == 1
 
 
-def test_a_dry_run_and_a_status_load_no_torch(arguments):
+def test_a_dry_run_and_a_status_load_no_torch(arguments, grid_of):
     program = (
         "import sys; sys.modules['torch'] = sys.modules['ray'] = None; from promptad_db.cli.main import main; main()"
     )
     words = [sys.executable, "-c", program, *arguments]
     answer = subprocess.run([*words, "--dry-run"], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert "leather" in answer.stdout
+    with recording(Path("runs").absolute(), grid_of()):
+        pass
+    answer = subprocess.run([*words[:3], "sweep", "status"], capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     assert "leather" in answer.stdout
     answer = subprocess.run([*words, "--executor", "ray"], capture_output=True, text=True, check=False)
