@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 from table import Row, in_turn, main, seconds
 
-from promptad_db.metrics import auroc, average_precision, f1_max, pixel_metrics, render
+from promptad_db.metrics import PixelTruth, auroc, average_precision, f1_max, pixel_metrics, render
 
 GRID = 15
 SMALL = {"maps": 100, "size": 240, "positives": 0.02, "repeat": 5}
@@ -135,6 +135,14 @@ def cases(grids, detector, noise):
         ),
         Case(
             "AUROC, AP, F1-max, AUPRO together", lambda: pixel_metrics(maps, masks), "our AUROC alone", ours, None, 0.17
+        ),
+        Case(
+            "the same and placements by image",
+            lambda: PixelTruth(masks).metrics_and_placements(maps),
+            "our AUROC alone",
+            ours,
+            None,
+            0.4,
         ),
         Case(
             "render the maps, sigma 4",
