@@ -63,6 +63,13 @@ FORCE INSTALL json
 LOAD httpfs
 LOAD './x.duckdb_extension'
 UPDATE EXTENSIONS""".splitlines()
+CALLS = """\
+CALL enable_logging(storage = 'file', storage_path = 'y')
+CALL enable_logging('QueryLog')
+CALL enable_profiling(save_location = 'y.json')
+PRAGMA enable_profiling
+CREATE TEMP TABLE t AS SELECT 1
+CHECKPOINT""".splitlines()
 CHANGES = """\
 INSERT INTO runs SELECT * FROM runs
 UPDATE runs SET note = 'x'
@@ -120,9 +127,9 @@ def test_no_query_changes_a_setting_or_loads_an_extension(database):
     assert database.query("SELECT name, value FROM duckdb_settings() WHERE name NOT LIKE '%time%'").rows == before
 
 
-def test_no_query_changes_the_database(database):
+def test_no_query_changes_the_database_or_calls_what_might(database):
     before = state()
-    for query in CHANGES:
+    for query in CHANGES + CALLS:
         with pytest.raises(PromptadError):
             print(query, database.query(query).rows)
     assert state() == before
@@ -132,7 +139,7 @@ def test_no_query_changes_the_database(database):
 def test_values_are_bound_and_never_run(database):
     hostile = "'; DROP TABLE runs; --"
     assert database.query("SELECT :x AS x", x=hostile).rows == [(hostile,)]
-    for query in ("SELECT * FROM :x", "SELECT :x; DROP TABLE runs"):
+    for query in ("SELECT * FROM :x", "SELECT :x; DROP TABLE runs", "CALL enable_logging(:x)"):
         with pytest.raises(PromptadError):
             database.query(query, x=hostile)
     assert database.query("SELECT count(*) FROM runs").rows == [(1,)]

@@ -26,7 +26,9 @@ _GUARD = {
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
     "lock_configuration": True,
+    "temp_directory": "",  # a query that is too large for the memory fails, and does not fill the disk
 }
+_ASKS = ("SELECT", "EXPLAIN")
 COPY_OPTIONS = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER"}
 
 
@@ -93,11 +95,16 @@ class DuckDBFile:
         driver = connection.connection.driver_connection
         assert driver is not None
         try:
-            count = len(driver.extract_statements(sql))
-        except duckdb.Error:  # running it says what is wrong, and a :name is no error there
+            statements = driver.extract_statements(sql)
+        except duckdb.Error:  # running it says what is wrong
             return {}
-        if count > 1:  # DuckDB would answer the last alone
-            raise QueryError(f"the query does not run: {count} queries were given", "give one at a time")
+        if len(statements) > 1:  # DuckDB would answer the last alone
+            raise QueryError(f"the query does not run: {len(statements)} queries were given", "give one at a time")
+        if any(statement.type.name not in _ASKS for statement in statements):
+            raise QueryError(
+                "the query does not run: it does not ask for rows",
+                "begin it with SELECT, WITH, FROM, VALUES, SHOW, DESCRIBE or EXPLAIN",
+            )
         return {}
 
     def export(self, connection: sa.Connection, name: str, file: Path, *, file_format: str) -> None:

@@ -44,7 +44,8 @@ class Database:
         Raises QueryError with the database's own message when the query does not run, and for several read-only queries.
         """
         with self._connection() as connection:
-            options = self.path.options_for(connection, sql) if self.read_only else {}
+            asked = str(sa.text(sql).compile(dialect=connection.dialect)) if params else sql
+            options = self.path.options_for(connection, asked) if self.read_only else {}
             return user_query(connection, sql, params, limit, options)
 
     @contextmanager
