@@ -1,7 +1,8 @@
-"""Make the stored database of the current schema: one run, two categories."""
+"""Make the stored database of the current schema, and the stored run folder of the current format: two categories."""
 
 import gzip
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -10,11 +11,12 @@ import numpy as np
 
 from promptad_db import start_run
 from promptad_db.db.connect import HEAD
+from promptad_db.run_folder import FORMAT
 
-target = Path(__file__).resolve().parent / f"schema_{HEAD}.duckdb.gz"
-if target.exists() and "--again" not in sys.argv:
-    sys.exit(f"{target} exists; a released one is never made again")
-target.unlink(missing_ok=True)
+stored = Path(__file__).resolve().parent
+database, folders = stored / f"schema_{HEAD}.duckdb.gz", stored / f"format_{FORMAT}"
+if database.exists() and folders.exists() and "--again" not in sys.argv:
+    sys.exit(f"{database} and {folders} exist; released ones are never made again")
 random = np.random.default_rng(0)
 masks = np.zeros((4, 8, 8), dtype=bool)
 masks[2:, 2:5, 2:5] = True
@@ -38,4 +40,7 @@ with tempfile.TemporaryDirectory() as folder:
                 masks=masks,
                 timings={"encode": 0.5},
             )
-    target.write_bytes(gzip.compress(Path("stored.duckdb").read_bytes(), mtime=0))
+    if not database.exists() or "--again" in sys.argv:
+        database.write_bytes(gzip.compress(Path("stored.duckdb").read_bytes(), mtime=0))
+    if not folders.exists():
+        shutil.copytree("runs", folders)
