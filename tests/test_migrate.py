@@ -75,7 +75,7 @@ main()
 def test_an_old_database_is_brought_to_head_and_kept_as_it_was_beside_it(cli, old):
     assert cli("report").code == 3
     answer = cli("migrate")
-    assert (answer.code, answer.out.startswith("0002  What each image adds")) == (0, True)
+    assert (answer.code, f"\n{connect.HEAD}  " in f"\n{answer.out}") == (0, True)
     assert answer.err.splitlines() == [
         f"promptad.duckdb: schema {connect.HEAD}, was {OLDEST}",
         f"{BACKUP}: the database as it was; delete it when you no longer need it",
@@ -89,7 +89,9 @@ def test_an_old_database_is_brought_to_head_and_kept_as_it_was_beside_it(cli, ol
 def test_a_dry_run_says_what_would_be_done_and_changes_nothing(cli, old):
     answer = cli("migrate", "--dry-run")
     assert answer.code == 0
-    assert [line.split()[0] for line in answer.out.splitlines()] == ["0002"]
+    steps = [line.split("  ", 1) for line in answer.out.splitlines()]
+    assert [step[0] for step in steps] == sorted(set(migrate.revisions()) - {OLDEST})
+    assert steps[0][1] == "What each image adds to each exact AUROC: placements, for intervals and tests."
     assert "nothing is changed" in answer.err
     assert f"{BACKUP}: would be" in answer.err
     assert (DATABASE.read_bytes(), names()) == (old, [DATABASE.name])
