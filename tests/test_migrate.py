@@ -1,19 +1,19 @@
-"""A database of any released version is brought to this one's schema whole, or stays as it was; old run folders are read."""
+"""A database of any released version is brought to this one's schema whole, or stays as it was."""
 
 from __future__ import annotations
 
 import gzip
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pytest
 
-from promptad_db import open_db, run_folder
-from promptad_db.db import connect, index_folders, migrate
+from promptad_db import open_db
+from promptad_db.db import connect, migrate
 from promptad_db.errors import DatabaseError
 
 STORED = Path(__file__).parent / "stored"
@@ -151,6 +151,21 @@ def test_what_a_killed_writer_left_in_the_log_beside_the_file_is_in_both(cli):
             assert connection.execute("SELECT note FROM runs").fetchall() == [("in the log",)]
 
 
+def test_without_room_for_what_is_in_the_log_nothing_is_migrated(cli, old):
+    with duckdb.connect(DATABASE) as connection:
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        connection.execute(
+            "INSERT INTO run_tags SELECT 'run', CAST(hash(x) AS VARCHAR) FROM range(40_000) AS numbers (x)"
+        )
+    answer = in_process(migrating_with(migrate.migrations_folder()), largest=len(old))
+    assert answer.returncode == 3, answer.stderr
+    assert "nothing is migrated" in answer.stderr
+    assert revision() == OLDEST
+    assert not BACKUP.exists()
+    assert cli("migrate").code == 0
+    assert open_db().query("SELECT COUNT(*) FROM run_tags WHERE run_id = 'run'").rows == [(40_000,)]
+
+
 def test_one_copy_a_revision_is_kept_and_what_a_killed_copying_left_is_taken_away(cli, old):
     BACKUP.write_text("of an earlier time")
     Path(f".{BACKUP}.tmp").write_text("half")
@@ -161,7 +176,8 @@ def test_one_copy_a_revision_is_kept_and_what_a_killed_copying_left_is_taken_awa
 @pytest.mark.parametrize("name", ["it's 100% <script>alert(1).duckdb", "naïve 💥.db"])
 def test_a_file_of_any_name_is_migrated(cli, old, name):
     DATABASE.rename(name)
-    assert cli("migrate", "--db", name).code == 0
+    hint = cli("report", "--db", name).err.splitlines()[1]
+    assert cli(*shlex.split(hint.partition("promptad-db ")[2])).code == 0
     assert (revision(name), Path(f"{name}.before-{OLDEST}").read_bytes()) == (connect.HEAD, old)
 
 
@@ -257,52 +273,3 @@ def test_a_database_open_in_another_program_is_left_alone(cli, old):
         shell.communicate("\n")
     assert (answer.code, "close that program" in answer.err) == (3, True)
     assert (DATABASE.read_bytes(), names()) == (old, [DATABASE.name])
-
-
-FOLDERS = sorted(STORED.glob("format_*/*"))
-
-
-def test_a_run_folder_of_every_format_is_stored():
-    found = {folder.parent.name for folder in FOLDERS}
-    assert found == {f"format_{number}" for number in range(1, run_folder.FORMAT + 1)}
-
-
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_a_stored_run_folder_is_read_and_indexed(folder):
-    info = run_folder.read_run(folder)
-    assert (info.method, info.tags, info.status) == ("stored", ("stored",), "finished")
-    random = np.random.default_rng(0)
-    for category in ("carpet", "tile"):
-        result = run_folder.read_category(folder, category)
-        for branch in ("semantic", "memory"):
-            assert np.array_equal(result.maps[branch], random.random((4, 4, 4)).astype(np.float32))
-        assert (result.masks.sum(), result.timings["encode"]) == (18, 0.5)
-    assert index_folders([folder], "fresh.duckdb").added == [folder.name]
-    rows = open_db("fresh.duckdb").query("SELECT category, semantic, memory FROM branch_gap ORDER BY category").rows
-    DATABASE.write_bytes(gzip.decompress((STORED / f"schema_{OLDEST}.duckdb.gz").read_bytes()))
-    migrate.migrate(DATABASE)
-    wanted = open_db(DATABASE).query("SELECT category, semantic, memory FROM branch_gap ORDER BY category").rows
-    assert rows == [(category, pytest.approx(one), pytest.approx(two)) for category, one, two in wanted]
-
-
-def test_stored_run_folders_with_and_without_placements_stand_side_by_side(cli):
-    cli("migrate")
-    answer = cli("ingest", STORED / "format_1")
-    assert answer.code == 0, answer.err
-    assert len(open_db().query("SELECT DISTINCT run_id FROM placements").rows) == 1
-    assert cli("report", "--ci").code == 0
-    before = DATABASE.read_bytes()
-    assert cli("ingest", STORED / "format_1").code == 0
-    assert DATABASE.read_bytes() == before
-
-
-def test_a_run_folder_of_a_newer_format_is_refused_with_the_upgrade_and_others_are_taken(cli):
-    cli("migrate")
-    shutil.copytree(STORED / "format_1", "runs")
-    newer = Path("runs", FOLDERS[0].name, "run.json")
-    newer.write_text(newer.read_text().replace('"format": 1', f'"format": {run_folder.FORMAT + 1}'))
-    answer = cli("ingest", "runs")
-    assert answer.code == 4
-    assert "pip install -U promptad-db" in answer.err
-    assert FOLDERS[0].name in answer.err
-    assert open_db().query("SELECT COUNT(*) FROM runs").rows == [(2,)]

@@ -33,17 +33,30 @@ def kept(database: Path, backup: Path) -> Iterator[None]:
     did does not fit into the file. Raises BackupError, before anything is changed, when there is no room for the copy.
     """
     if write_ahead_log(database).exists():  # of a killed process: the file alone would not be all
-        write_out(database)
+        _take_in_log(database)
     _copy(database.resolve(), backup)
     try:
         yield
-        write_out(database)
+        if write_ahead_log(database).exists():  # closing could not bring it in, and says nothing of that
+            write_out(database)
     except DatabaseLockedError:  # somebody else has the file open, and it is as it was
         backup.unlink()
         raise
     except BaseException:
         _put_back(backup, database)
         raise
+
+
+def _take_in_log(database: Path) -> None:
+    try:
+        write_out(database)
+    except DatabaseLockedError:
+        raise
+    except DatabaseError as error:
+        raise BackupError(
+            f"{write_ahead_log(database)}: cannot be brought into the database ({error.args[0]}); nothing is migrated",
+            "where the disk is full, make room and try again",
+        ) from error
 
 
 def _copy(file: Path, backup: Path) -> None:

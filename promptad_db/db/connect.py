@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,12 +109,13 @@ def check_revision(connection: sa.Connection, place: Place) -> None:
         return
     if revision is None:
         raise SchemaError(
-            f"{place}: not a promptad-db database", f"promptad-db init --db {place}, or give another --db"
+            f"{place}: not a promptad-db database",
+            f"promptad-db init --db {shlex.quote(str(place))}, or give another --db",
         )
     if revision < HEAD:
         raise SchemaError(
             f"{place}: schema {revision} is older than this version's {HEAD}",
-            f"upgrade it: promptad-db migrate --db {place}",
+            f"upgrade it: promptad-db migrate --db {shlex.quote(str(place))}",
         )
     raise SchemaError(
         f"{place}: schema {revision} is newer than this version's {HEAD}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,7 +102,7 @@ def migrate(database: Where | None = None, *, backup: bool = True, dry_run: bool
     """
     place = connect.database_path(database)
     if not place.exists():
-        raise DatabaseError(f"{place}: no database here", f"promptad-db init --db {place} makes one")
+        raise DatabaseError(f"{place}: no database here", f"promptad-db init --db {shlex.quote(str(place))} makes one")
     with place.reading() as connection:
         planned = _planned(connection, place, backup=backup)
     if dry_run or not planned.steps:
