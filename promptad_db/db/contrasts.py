@@ -66,7 +66,8 @@ def contrasts(connection: sa.Connection, name: str, filters: Filters, **paramete
     given = {**parameters_of(filters), **parameters}
     connection.exec_driver_sql(load_sql("contrasts", "terms").sql)
     execute(connection, query.sql, **{name: given[name] for name in query.parameters})
-    connection.exec_driver_sql(load_sql("contrasts", "components").sql)
+    for table in ("units", "components"):
+        connection.exec_driver_sql(load_sql("contrasts", table).sql)
     spreads: dict[str, list[tuple[Spread, int, bool]]] = defaultdict(list)
     for row in fetch(connection, load_sql("contrasts", "spreads").sql).records():
         spread = Spread(**{name: row[name] for name in _SPREAD})
@@ -75,7 +76,7 @@ def contrasts(connection: sa.Connection, name: str, filters: Filters, **paramete
         tuple(row["contrast"].split(SEPARATOR)): _contrast(row, spreads[row["contrast"]])
         for row in fetch(connection, load_sql("contrasts", "contrasts").sql).records()
     }
-    for table in ("components", "terms"):
+    for table in ("components", "units", "terms"):
         connection.exec_driver_sql(f"DROP TABLE {table}")
     return made
 

@@ -100,6 +100,12 @@ def test_every_section_is_equal_in_every_format(request, data, section):
         assert_equal([report(place, filters, sections=[section] if section else ()) for place in twins])
 
 
+def test_intervals_are_equal(gate, small):
+    for twins, experiments in ((gate, None), (small, ("e",))):
+        assert_equal([report(place, Filters(experiments=experiments), ci=True) for place in twins])
+        assert_equal([compare(place, "semantic", "memory", Filters(), ci=True) for place in twins])
+
+
 @pytest.mark.parametrize(
     "filters",
     [

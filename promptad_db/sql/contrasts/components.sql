@@ -1,27 +1,40 @@
--- What each test image adds to each AUROC that a contrast is made of; AUROCs without placements have no rows.
+-- What each test image adds to each of the units; one without placements has no rows. Images of a place are one where they
+-- have one name, and have a number.
 CREATE TEMPORARY TABLE components AS
-WITH wanted AS (
-    SELECT DISTINCT run_id, task, category, branch, auroc FROM terms
-),
-placed AS (
+WITH placed AS (
     SELECT
-        wanted.run_id, wanted.category, wanted.branch, placements.image, wanted.auroc,
-        placements.n_pos, placements.n_neg, placements.pos_sum, placements.neg_sum,
-        SUM(placements.n_pos) OVER (PARTITION BY wanted.run_id, wanted.category, wanted.branch) AS positives,
-        SUM(placements.n_neg) OVER (PARTITION BY wanted.run_id, wanted.category, wanted.branch) AS negatives,
-        SUM(placements.pos_sum) OVER (PARTITION BY wanted.run_id, wanted.category, wanted.branch) AS won
-    FROM wanted
+        units.unit, units.place, units.auroc, placements.image, placements.n_pos, placements.n_neg, placements.pos_sum,
+        placements.neg_sum
+    FROM units
     JOIN placements
-        ON placements.run_id = wanted.run_id
-        AND placements.category = wanted.category
-        AND placements.branch = wanted.branch
-        AND placements.level = CASE wanted.task WHEN 'cls' THEN 'image' ELSE 'pixel' END
+        ON placements.run_id = units.run_id
+        AND placements.category = units.category
+        AND placements.branch = units.branch
+        AND placements.level = CASE units.task WHEN 'cls' THEN 'image' ELSE 'pixel' END
+),
+totals AS (
+    SELECT
+        unit,
+        CAST(SUM(n_pos) AS DOUBLE PRECISION) AS positives,
+        CAST(SUM(n_neg) AS DOUBLE PRECISION) AS negatives,
+        SUM(pos_sum) / SUM(n_pos) AS auroc
+    FROM placed
+    GROUP BY unit
+    HAVING SUM(n_pos) > 0 AND SUM(n_neg) > 0
+),
+numbered AS (
+    SELECT place, image, ROW_NUMBER() OVER (ORDER BY place, image) AS number
+    FROM (
+        SELECT DISTINCT place, image FROM placed
+    ) AS names
 )
 SELECT
-    run_id, category, branch, image,
-    CASE WHEN n_pos > 0 THEN 1 ELSE 0 END AS has_pos,
-    CASE WHEN n_neg > 0 THEN 1 ELSE 0 END AS has_neg,
-    (pos_sum - n_pos * won / positives) / positives AS positive,
-    (neg_sum - n_neg * won / positives) / negatives AS negative
+    placed.unit, placed.place, numbered.number AS image,
+    CASE WHEN placed.n_pos > 0 THEN 1 ELSE 0 END AS has_pos,
+    CASE WHEN placed.n_neg > 0 THEN 1 ELSE 0 END AS has_neg,
+    (placed.pos_sum - placed.n_pos * totals.auroc) / totals.positives AS positive,
+    (placed.neg_sum - placed.n_neg * totals.auroc) / totals.negatives AS negative
 FROM placed
-WHERE positives > 0 AND negatives > 0 AND ABS(won / positives - auroc) < 1e-9
+JOIN totals ON totals.unit = placed.unit
+JOIN numbered ON numbered.place = placed.place AND numbered.image = placed.image
+WHERE ABS(totals.auroc - placed.auroc) < 1e-9
