@@ -64,7 +64,7 @@ def report(
     with connect.reading(database) as connection:
         each_variant = bool(sections) and set(sections) <= set(variants.SECTIONS)
         filters, notes = select(connection, filters, each_variant=each_variant)
-        if not sections or "reference" in sections:
+        if "reference" in sections:
             reference.add_published(connection)
         names = list(dict.fromkeys(sections)) or _fitting(connection, filters)
         of_variants: dict[str, Section] = {}
