@@ -46,6 +46,7 @@ _KINDS = {
     "p_value": "p",
 }
 _FEWEST_TO_RANK = 2
+_WITHOUT_SCORES = "without scores"
 
 
 def significance_section(connection: sa.Connection, filters: Filters) -> Section:
@@ -55,9 +56,11 @@ def significance_section(connection: sa.Connection, filters: Filters) -> Section
         cells[task, branch, against].append(contrast)
     rows = []
     differences = list_rows(connection, "category_differences", filters).records()
-    for pair, found in groupby(differences, key=lambda row: (row["task"], row["branch"], row["against"])):
+    for pair, group in groupby(differences, key=lambda row: (row["task"], row["branch"], row["against"])):
+        found = list(group)
         values = [row["difference"] for row in found]
-        rows.append((*pair, *_in_cells(cells[pair]), len(values), *_over_categories(values)))
+        count = sum(row["cells"] for row in found)
+        rows.append((*pair, *_in_cells(cells[pair], count), len(values), *_over_categories(values)))
     return Section("significance", TITLE, ResultSet(_COLUMNS, rows, _KINDS))
 
 
@@ -78,8 +81,10 @@ def critical_difference(database: Where, filters: Filters) -> ResultSet:
     return ResultSet(columns, ranked, kinds)
 
 
-def _in_cells(found: Sequence[Contrast]) -> tuple[Any, ...]:
-    """How many cells there are, how many were tested, and with what outcome; and why the others were not."""
+def _in_cells(found: Sequence[Contrast], count: int) -> tuple[Any, ...]:
+    """How many cells there are (``count``, of which those with scores are ``found``), how many were tested, and with what
+    outcome; and why the others were not.
+    """
     tested = [(one, p_value) for one in found if not _untested(one) and (p_value := one.p_value()) is not None]
     significant = [
         contrast.value
@@ -88,15 +93,16 @@ def _in_cells(found: Sequence[Contrast]) -> tuple[Any, ...]:
     ]
     wins = sum(value > 0 for value in significant)
     reasons = Counter(filter(None, map(_untested, found)))
-    because = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    reasons[_WITHOUT_SCORES] += count - len(found)
+    because = ", ".join(f"{cells} {reason}" for reason, cells in sorted((+reasons).items()))
     losses = len(significant) - wins
-    return len(found), len(tested), wins, len(tested) - len(significant), losses, because or None
+    return count, len(tested), wins, len(tested) - len(significant), losses, because or None
 
 
 def _untested(contrast: Contrast) -> str:
     """Why the difference in a cell cannot be tested; empty when it can."""
     if contrast.placed < contrast.terms:
-        return "without scores"
+        return _WITHOUT_SCORES
     if contrast.extremes:
         return "with an AUROC of exactly 0 or 1"
     if not contrast.paired:

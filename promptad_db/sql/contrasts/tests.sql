@@ -1,4 +1,5 @@
--- Terms of the section significance: in each cell memory - semantic, each fusion - memory, and each fusion - the better branch.
+-- Terms of the section significance: in each cell of a run with placements memory - semantic, each fusion - memory, and each
+-- fusion - the better branch.
 INSERT INTO terms
 WITH fused AS (
     SELECT
@@ -9,7 +10,11 @@ WITH fused AS (
         ) AS cell
     FROM cells
     JOIN numbers ON numbers.number = cells.number AND numbers.category = cells.category
-    WHERE cells.age = 1 AND cells.gap IS NOT NULL AND numbers.auroc IS NOT NULL AND numbers.branch <> :branch_a
+    WHERE cells.age = 1
+        AND cells.gap IS NOT NULL
+        AND numbers.auroc IS NOT NULL
+        AND numbers.branch <> :branch_a
+        AND cells.run_id IN (SELECT run_id FROM placements)
 ),
 better AS (
     SELECT
