@@ -80,21 +80,22 @@ def _one_turn(database: Path, folders: list[Path], index: Index) -> IndexOutcome
     try:
         queue.mkdir(parents=True, exist_ok=True)
         ticket = Ticket.hand_in(queue, folders)
+        try:
+            outcome = _answered(queue, ticket, index)
+        except DatabaseLockedError:
+            raise
+        except BaseException:
+            ticket.take_back()
+            raise
+        if outcome is not None:
+            ticket.take_back()
     except OSError as error:
         raise DatabaseError(f"{queue}: cannot be written ({error.strerror})") from error
-    try:
-        outcome = _answered(queue, ticket, index)
-    except DatabaseLockedError:
-        raise
-    except BaseException:
-        ticket.take_back()
-        raise
     if outcome is None:
         raise DatabaseLockedError(
             f"{database}: other processes write to it for longer than PROMPTAD_LOCK_TIMEOUT, {patience():g} s",
             "who writes next indexes these runs too; or wait longer with PROMPTAD_LOCK_TIMEOUT=SECONDS",
         )
-    ticket.take_back()
     return outcome
 
 
@@ -122,7 +123,7 @@ def _index_all(queue: Path, own: Ticket, index: Index) -> IndexOutcome:
 def _others(queue: Path, own: Ticket) -> Iterator[Ticket]:
     """The tickets of others, the oldest first; answers that nobody came for are thrown away."""
     for path in sorted(queue.iterdir()):
-        if path.name.endswith(_ANSWER) and time.time() - path.stat().st_mtime > FORGOTTEN_AFTER:
+        if path.name.endswith(_ANSWER) and _is_forgotten(path):
             path.unlink(missing_ok=True)
         if not path.name.endswith(_TICKET) or path == own.path:
             continue
@@ -131,3 +132,10 @@ def _others(queue: Path, own: Ticket) -> Iterator[Ticket]:
             yield Ticket(path, [Path(folder) for folder in content["folders"]])
         except (InputError, KeyError, TypeError):
             path.unlink(missing_ok=True)  # taken back meanwhile, or not one of ours
+
+
+def _is_forgotten(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > FORGOTTEN_AFTER
+    except FileNotFoundError:  # its owner has just taken it
+        return False
