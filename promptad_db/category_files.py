@@ -48,11 +48,9 @@ def write_category_files(folder: Path, result: CategoryResult) -> None:
 
 def read_category_files(folder: Path, category: str) -> CategoryResult:
     """Read all files of a category and check that they belong together."""
-    for path in folder.iterdir():
-        files.require_own(path)
+    names = files.own_names(folder)
     result = CategoryResult(category)
     result.metrics = _read_metrics(folder / "metrics.json")
-    names = {path.name for path in folder.iterdir()}
     if "images.parquet" in names:
         _read_images(folder / "images.parquet", result)
     if "maps.parquet" in names:

@@ -41,6 +41,17 @@ def require_own(path: Path) -> None:
         raise InputError(f"{path}: a link; a run folder holds its files itself")
 
 
+def own_names(folder: Path) -> set[str]:
+    """The names in a folder of a run; InputError for a link among them."""
+    names = set()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                require_own(folder / entry.name)
+            names.add(entry.name)
+    return names
+
+
 def read_text(path: Path) -> str:
     """A small text file in UTF-8, with or without a byte order mark; InputError names the file."""
     require_file(path, LARGEST_TEXT)
