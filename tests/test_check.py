@@ -15,6 +15,7 @@ from measured_runs import Laboratory
 import promptad_db
 from promptad_db import ingest, open_db, run_folder, start_run
 from promptad_db.db.check import FOLDERS_GONE
+from promptad_db.db.reports import report
 from promptad_db.db.selection import Filters
 from promptad_db.db.sql_files import load_sql, names
 from promptad_db.errors import NoRowsError, UsageError
@@ -257,6 +258,33 @@ def test_stored_intervals_count_before_the_formula():
         assert [row["severity"] for row in told("too-few-images")] == ["info"] * expected
 
 
+def test_a_gap_that_the_paired_interval_tells_from_chance_is_no_finding_where_independence_would_make_it_one():
+    hard = np.concatenate([np.linspace(0, 1, NORMALS), np.linspace(0.35, 1.35, NORMALS)])
+    weaker = hard - 0.1 * (np.arange(2 * NORMALS) >= NORMALS)
+    log("alike", branches={"semantic": weaker, "memory": hard})
+    log("unlike", branches={"semantic": np.concatenate([weaker[:NORMALS][::-1], weaker[NORMALS:]]), "memory": hard})
+    (row,) = told("too-few-images")
+    assert (row["category"], row["branch"]) == ("unlike", "semantic")
+    gap, low, high, needed = re.fullmatch(
+        r"weaker by (\S+) \[(\S+), (\S+)\] points with 60 .* about (\d+)", row["what"]
+    ).groups()
+    assert float(low) < 0 < float(high)
+    assert int(needed) == pytest.approx(60 * ((float(high) - float(low)) / 2 / float(gap)) ** 2, rel=0.01)
+    open_db("promptad.duckdb", read_only=False).query("DELETE FROM placements")
+    assert {row["category"] for row in told("too-few-images")} == {"alike", "unlike"}
+
+
+def test_too_few_images_agrees_with_the_intervals_of_the_worst_cells(gate_place):
+    database = gate_place / "promptad.duckdb"
+    filters = Filters(tasks=("cls",), k_shots=(1,))
+    (worst,) = report(database, filters, sections=("worst",), top=100, ci=True).sections
+    cells = [row for row in worst.result.records() if row["gap_ci_low"] is not None and abs(row["gap"]) >= 0.01]
+    chance = {row["category"] for row in cells if row["gap_ci_low"] < 0 < row["gap_ci_high"]}
+    assert "grid" in {row["category"] for row in cells} - chance
+    rows = [row for row in told("too-few-images", db=database, filters=filters) if " [" in row["what"]]
+    assert {row["category"] for row in rows} == chance
+
+
 def test_perfect_and_certain_gaps_are_not_called_chance():
     log(branches={"semantic": scores(gap=0), "memory": scores(gap=3)})
     log("equal", branches={"semantic": scores(gap=3), "memory": scores(gap=3)})
@@ -406,7 +434,7 @@ def test_csv_is_one_table_of_all_findings_and_the_others_show_the_first_of_each_
     lines = cli("check", "--format", "csv", "--only", "contradicted-reports", "--db", database).out.splitlines()
     assert lines[0].startswith("severity,check,experiment,")
     shown = cli("check", "--only", "contradicted-reports", "--top", "2", "--db", database).out
-    assert f"Shown are 2 of {len(lines) - 1}." in shown
+    assert f"Shown are 2 of {len(lines) - 1}; --top N shows more, --format csv all of them." in shown
     assert shown.count("recomputed") == 2
 
 

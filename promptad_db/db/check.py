@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptad_db import run_folder
 from promptad_db.db import connect
+from promptad_db.db.contrasts import contrasts
 from promptad_db.db.query import fetch
 from promptad_db.db.selection import Filters, choose_runs, fill
 from promptad_db.db.sql_files import load_sql, names
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 SEVERITIES = ("error", "warning", "info")
 FOLDERS_GONE = "folders-gone"
+_TOO_FEW_IMAGES = "too-few-images"
 
 _CELL = ("experiment", "method", "variant", "dataset", "category", "k_shot", "seed", "task", "branch")
 _COLUMNS = ("severity", "check", *_CELL, "runs", "run_id", "what", "advice")
@@ -100,6 +102,8 @@ def check(
 
 
 def _rows(connection: sa.Connection, name: str) -> list[Row]:
+    if name == _TOO_FEW_IMAGES:
+        _fill_paired_gaps(connection)
     if name != FOLDERS_GONE:
         return fetch(connection, load_sql("checks", name).sql).records()
     query = (
@@ -116,6 +120,19 @@ def _rows(connection: sa.Connection, name: str) -> list[Row]:
         for run_id, folder in fetch(connection, query).rows
         if not run_folder.is_run_folder(Path(folder))
     ]
+
+
+def _fill_paired_gaps(connection: sa.Connection) -> None:
+    """Make the table of the paired intervals that the cells' gaps have."""
+    gaps = contrasts(connection, "checked_gaps", Filters())
+    known = [
+        (int(number), category, gap.found.reach())
+        for (number, category), gap in gaps.items()
+        if gap.difference and gap.found
+    ]
+    columns = ("numbers", "names", "half_widths")
+    given = {column: [row[place] for row in known] for place, column in enumerate(columns)}
+    fill(connection, "paired_gaps", Filters(), **given)
 
 
 def _merged(name: str, rows: Iterable[Row]) -> list[Row]:
@@ -147,7 +164,7 @@ def _section(rows: list[Row], top: int | None) -> Section:
     if "advice" not in columns:
         title += f" What to do: {rows[0]['advice']}."
     if top is not None and len(rows) > top:
-        title += f" Shown are {top} of {len(rows)}."
+        title += f" Shown are {top} of {len(rows)}; --top N shows more, --format csv all of them."
     shown = [tuple(row[column] for column in ("severity", *columns)) for row in rows[:top]]
     return Section(name, title, ResultSet(("severity", *columns), shown))
 

@@ -17,7 +17,8 @@ def draw(result: ResultSet, look: Look) -> Any:
     """One row a contender, the best on top: its mean rank, and a bar of one critical difference around it.
 
     Bars of half the critical difference to each side overlap just where two mean ranks differ by no more than it
-    (Demsar, Journal of Machine Learning Research 7, 2006, section 3.2.2).
+    (Demsar, Journal of Machine Learning Research 7, 2006, section 3.2.2). They end where no rank can be, which leaves
+    the overlaps: the middle of two mean ranks is within.
     """
     rows = result.records()
     tasks = distinct(rows, "task")
@@ -31,9 +32,10 @@ def draw(result: ResultSet, look: Look) -> Any:
 def _panel(rows: list[Row], task: str, look: Look, width: float, colours: alt.Scale) -> Any:
     rows = sorted(rows, key=lambda row: (row["mean_rank"], row["contender"]))
     order = distinct(rows, "contender")
+    wide = rows[0]["critical_difference"]
     for row in rows:
-        half = (row["critical_difference"] or 0.0) / 2
-        row.update(low=row["mean_rank"] - half, high=row["mean_rank"] + half)
+        half = (wide or 0.0) / 2
+        row.update(low=max(1, row["mean_rank"] - half), high=min(len(order), row["mean_rank"] + half))
     base = alt.Chart(rows_of(rows)).encode(
         y=alt.Y("contender:N", sort=order, title=None).axis(grid=False, ticks=False, domain=False),
         color=alt.Color("contender:N", scale=colours, legend=None),
@@ -44,10 +46,12 @@ def _panel(rows: list[Row], task: str, look: Look, width: float, colours: alt.Sc
             alt.Tooltip("critical_difference:Q", title="critical difference", format=".2f"),
         ],
     )
-    x = alt.X("low:Q", title="mean rank (1 is best)", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=6))
+    ranks = alt.Scale(domain=[1, len(order)], nice=False, zero=False)
+    x = alt.X("low:Q", title="mean rank (1 is best)", scale=ranks, axis=alt.Axis(tickCount=6))
     bars = base.mark_rule(strokeWidth=look.size * 0.5, opacity=0.4).encode(x=x, x2="high:Q")
     dots = base.mark_point(filled=True, size=look.size * 5, opacity=1).encode(x="mean_rank:Q")
-    title = alt.Title(f"{task_name(task)}, {rows[0]['categories']} categories", fontSize=look.size)
+    says = [] if wide is None else ["bars that do not overlap differ", f"(Nemenyi, 0.05; CD = {wide:.2f})"]
+    title = alt.Title(f"{task_name(task)}, {rows[0]['categories']} categories", subtitle=says, fontSize=look.size)
     return alt.layer(bars, dots).properties(width=width, height=alt.Step(2 * look.size), title=title)
 
 

@@ -74,7 +74,7 @@ PLOTS: dict[str, Plot] = {
         Plot(
             "critical-difference",
             "Critical differences",
-            "The mean rank of each contender over the categories; a bar joins those that do not differ significantly.",
+            "The mean rank of each contender over the categories; bars that do not overlap differ (Nemenyi, 0.05).",
             ("task", "contender", "mean_rank", "categories", "critical_difference"),
         ),
     )

@@ -1,6 +1,6 @@
--- A gap of a point or more (of 5 or more, where a branch is called weak: a warning) may be chance at 95 %. Standard errors
--- are those of the stored intervals, else for image scores Hanley and McNeil's (Radiology 143, 1982); the branches count
--- as independent, which is careful.
+-- A gap of a point or more (of 5 or more, where a branch is called weak: a warning) may be chance at 95 %. [low, high] is the
+-- paired interval, as of report --section worst --ci; where a cell has none, +- takes the branches as independent, which is
+-- careful, with standard errors of the stored intervals, else for image scores Hanley and McNeil's (Radiology 143, 1982).
 WITH measured AS (
     SELECT
         checked.number, checked.category, checked.level, checked.n_images, metrics.branch, metrics.value AS auroc,
@@ -33,9 +33,13 @@ gaps AS (
         semantic.number, semantic.category, semantic.n_images,
         memory.auroc - semantic.auroc AS gap,
         CASE WHEN memory.auroc > semantic.auroc THEN 'semantic' ELSE 'memory' END AS weak_branch,
-        1.959964 * SQRT(GREATEST(0, semantic.variance + memory.variance)) AS half_width
+        paired_gaps.half_width IS NOT NULL AS paired,
+        COALESCE(
+            paired_gaps.half_width, 1.959964 * SQRT(GREATEST(0, semantic.variance + memory.variance))
+        ) AS half_width
     FROM uncertain AS semantic
     JOIN uncertain AS memory ON memory.number = semantic.number AND memory.category = semantic.category
+    LEFT JOIN paired_gaps ON paired_gaps.number = semantic.number AND paired_gaps.category = semantic.category
     WHERE semantic.branch = 'semantic' AND memory.branch = 'memory'
 )
 SELECT
@@ -45,7 +49,14 @@ SELECT
     gaps.weak_branch AS branch,
     checked.run_id,
     CONCAT(
-        'weaker by ', CAST(100 * ABS(gaps.gap) AS NUMERIC(9, 2)), ' +- ', CAST(100 * gaps.half_width AS NUMERIC(9, 2)),
+        'weaker by ', CAST(100 * ABS(gaps.gap) AS NUMERIC(9, 2)),
+        CASE
+            WHEN gaps.paired THEN CONCAT(
+                ' [', CAST(100 * (ABS(gaps.gap) - gaps.half_width) AS NUMERIC(9, 2)), ', ',
+                CAST(100 * (ABS(gaps.gap) + gaps.half_width) AS NUMERIC(9, 2)), ']'
+            )
+            ELSE CONCAT(' +- ', CAST(100 * gaps.half_width AS NUMERIC(9, 2)))
+        END,
         ' points with ', gaps.n_images, ' images; telling it from chance takes about ',
         CAST(CEIL(gaps.n_images * POWER(gaps.half_width / gaps.gap, 2)) AS BIGINT)
     ) AS what,
