@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from promptad_db.errors import UsageError
-from promptad_db.report.values import visible
 
 if TYPE_CHECKING:
     from promptad_db.db.selection import Filters
@@ -193,12 +192,16 @@ def show(text: str, output: Path | None) -> None:
 
 def _for_terminal(text: str) -> str:
     """The text with control characters made visible, but for line ends and colours: CSV, as data, holds names raw."""
+    from promptad_db.report.values import visible
+
     parts = _OBEYED.split(text)
     return "".join(part if index % 2 else visible(part) for index, part in enumerate(parts))
 
 
 def talk(lines: Iterable[str]) -> None:
     """Say something on stderr, with control characters made visible."""
+    from promptad_db.report.values import visible
+
     for line in lines:
         click.echo(visible(line), err=True)
 

@@ -6,8 +6,6 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from promptad_db.report.values import visible
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -24,6 +22,8 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TimeRemainingColumn
     from rich.text import Text
+
+    from promptad_db.report.values import visible
 
     class Rate(ProgressColumn):
         """Steps a second."""
@@ -44,5 +44,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def _log_line(what: str, done: int, total: int) -> None:
+    from promptad_db.report.values import visible
+
     if done % _LINES_EVERY == 0 and done < total:
         sys.stderr.write(f"{visible(what)}: {done} of {total}\n")
