@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from promptad_db.db.connect import Where
     from promptad_db.db.place import Place, Transactions
 
-ROWS_A_TRANSACTION = 200_000
+ROWS_A_TRANSACTION = 100_000
 RUNS_A_TRANSACTION = 5_000
 
 
