@@ -27,11 +27,12 @@ def pivot_paper(section: Section) -> Section:
 
     A row is one (task, experiment, method, variant, branch); of these columns only those that differ are shown, and
     the branch. The best mean of a column within a task is a Best, decided on the stored doubles; oracles never
-    are. A section that is not long is given back as it is.
+    are, nor a mean over fewer categories than another of its column, which says so. A section that is not long is given back as it is.
     """
     if not set(section.result.columns) >= _NEEDED:
         return section
-    records = section.result.records()
+    records = [*map(dict, section.result.records())]
+    _count_categories(records)
     shown = [label for label in _LABELS if label == "branch" or len({record[label] for record in records}) > 1]
     settings = sorted({_setting(record) for record in records}, key=lambda pair: (str(pair[0]), pair[1] or 0))
     best = _best_means(records)
@@ -67,6 +68,17 @@ def _row_labels(labels: tuple[Any, ...], shown: Sequence[str]) -> list[Any]:
     return [named[label] for label in shown]
 
 
+def _count_categories(records: Sequence[Record]) -> None:
+    """Note in each record over how many ``categories`` its mean is, and ``of`` how many the fullest of its column is."""
+    most: dict[tuple[Any, ...], int] = {}
+    for record in records:
+        record["categories"] = round((record.get("cells") or 0) / (record.get("seeds") or 1))
+        column = (record["task"], *_setting(record))
+        most[column] = max(record["categories"], most.get(column, 0))
+    for record in records:
+        record["of"] = most[record["task"], *_setting(record)]
+
+
 def _setting(record: Record) -> Setting:
     return record["dataset"], record["k_shot"]
 
@@ -83,7 +95,7 @@ def _best_means(records: Sequence[Record]) -> dict[tuple[Any, ...], float]:
 def _may_win(record: Record) -> bool:
     mean = record["mean"]
     bound = _is_upper_bound(record["branch"]) or record["branch"] == _REPORTED_ORACLE
-    return not bound and mean is not None and not math.isnan(mean)
+    return not bound and record["categories"] == record["of"] and mean is not None and not math.isnan(mean)
 
 
 def _cell(record: Record, best: dict[tuple[Any, ...], float]) -> str | None:
@@ -93,5 +105,7 @@ def _cell(record: Record, best: dict[tuple[Any, ...], float]) -> str | None:
     if record["std"] is not None:
         text += f" ± {printed(record['std'], 'points')}"
     text += interval_of(record, "mean", "auroc")
+    if record["categories"] < record["of"]:
+        text += f" ({record['categories']}/{record['of']} categories)"
     wins = _may_win(record) and record["mean"] == best[record["task"], *_setting(record)]
     return Best(text) if wins else text
