@@ -175,10 +175,20 @@ def _explained(path: Path, error: sa.exc.DBAPIError) -> DatabaseError:
             f"{path}: open in another program, which keeps it locked",
             "close that program (a DuckDB shell, a notebook), then try again",
         )
+    if not _is_duckdb(path):
+        return DatabaseError(f"{path}: not a DuckDB file", "give --db the file of a database")
     return DatabaseError(
         f"{path}: DuckDB cannot open it ({reason})",
         f"if the file is damaged, make it again from the run folders: promptad-db rebuild --db {path}",
     )
+
+
+def _is_duckdb(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(12)[8:] == b"DUCK"
+    except OSError:
+        return True  # why it cannot be read is in the other reason
 
 
 def _reason(error: sa.exc.DBAPIError) -> str:
