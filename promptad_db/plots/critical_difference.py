@@ -48,10 +48,13 @@ def _panel(rows: list[Row], task: str, look: Look, width: float, colours: alt.Sc
     )
     ranks = alt.Scale(domain=[1, len(order)], nice=False, zero=False)
     x = alt.X("low:Q", title="mean rank (1 is best)", scale=ranks, axis=alt.Axis(tickCount=6))
-    bars = base.mark_rule(strokeWidth=look.size * 0.5, opacity=0.4).encode(x=x, x2="high:Q")
+    bars = base.mark_bar(height=look.size * 0.5, opacity=0.4).encode(x=x, x2="high:Q")
     dots = base.mark_point(filled=True, size=look.size * 5, opacity=1).encode(x="mean_rank:Q")
     says = [] if wide is None else ["bars that do not overlap differ", f"(Nemenyi, 0.05; CD = {wide:.2f})"]
-    title = alt.Title(f"{task_name(task)}, {rows[0]['categories']} categories", subtitle=says, fontSize=look.size)
+    title = alt.Title(
+        f"{task_name(task)}, {rows[0]['categories']} categories",
+        subtitle=says, fontSize=look.size, subtitleFontSize=0.9 * look.size,
+    )  # fmt: skip
     return alt.layer(bars, dots).properties(width=width, height=alt.Step(2 * look.size), title=title)
 
 

@@ -28,5 +28,6 @@ def image_bytes(chart: alt.Chart, suffix: str, *, dpi: int = 300) -> bytes:
     if suffix == ".pdf":
         return vl_convert.vegalite_to_pdf(spec)
     if suffix == ".png":
-        return vl_convert.vegalite_to_png(spec, ppi=dpi)
+        # On a transparent ground vl-convert gives what is half transparent another colour.
+        return vl_convert.vegalite_to_png(spec | {"background": "white"}, ppi=dpi)
     raise UsageError(f"a chart cannot be written as {suffix or 'a file without a suffix'}", "name it x.svg, x.pdf or x.png")  # fmt: skip
