@@ -457,5 +457,6 @@ def test_hostile_names_stay_in_the_run_folder(root, tmp_path):
     rows = [(name, "cls", "max", 90) for name in ("../../evil", "<script>", "a/b", ".hidden")]
     table(root, [*rows, ("wood", "cls", "max", 80, {"dataset": "../../evil"})])
     assert taken(root).rejected == []
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["my fork", "p.duckdb", "p.duckdb.lock", "runs"]
+    beside = [f"p.duckdb.{side}" for side in ("lock", "turn", "waiting")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["my fork", "p.duckdb", *beside, "runs"]
     assert set(categories()) == {"../../evil", "<script>", "a/b", ".hidden", "grid", "wood"}

@@ -67,7 +67,7 @@ def add_ground_truth(
     found, render, metrics = best
     result.images, result.labels = found.images, found.labels
     result.masks, result.defect_types = found.masks, found.defect_types
-    result.scores = found.scores
+    result.scores, result.placements = found.scores, found.placements
     return render, metrics
 
 

@@ -90,7 +90,7 @@ def _same(one: CategoryResult, other: CategoryResult) -> bool:
         and _same_array(one.masks, other.masks)
         and _same_arrays(one.scores, other.scores)
         and _same_arrays(one.maps, other.maps)
-        and list(one.placements) == list(other.placements)
+        and one.placements.keys() == other.placements.keys()
     )
 
 
