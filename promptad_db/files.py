@@ -87,22 +87,17 @@ def read_json(path: Path) -> Any:
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file that is there whole or not at all."""
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
-    temporary = temporary_name(path)
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_bytes(path, (text + "\n").encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file that is there whole or not at all."""
     temporary = temporary_name(path)
     try:
-        temporary.write_bytes(content)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

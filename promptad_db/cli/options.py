@@ -180,14 +180,9 @@ def show(text: str, output: Path | None) -> None:
     if output is None:
         click.echo(_for_terminal(text) if sys.stdout.isatty() else text, nl=False, color=True)
         return
-    from promptad_db.files import temporary_name
+    from promptad_db.files import write_bytes
 
-    temporary = temporary_name(output)
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_bytes(output, text.encode())
 
 
 def _for_terminal(text: str) -> str:
