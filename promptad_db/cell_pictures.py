@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +74,11 @@ def make_panels(
                 label=label,
                 defect_type=kind,
                 picture=_picture(paths.get(name), size),
-                truth=None if mask is None else _mask_png(mask, size),
-                maps={branch: _map_png(maps[place], ranges[branch], mask, size) for branch, maps in rendered.items()},
+                truth=None if mask is None else mask_png(mask, size),
+                maps={
+                    branch: map_png(maps[place], ranges[branch], size, outlined=mask)
+                    for branch, maps in rendered.items()
+                },
                 scores=told,
                 ranges=ranges,
                 alt=_alt(name, label, kind, told),
@@ -83,17 +87,26 @@ def make_panels(
     return made
 
 
+def data_root_of(info: RunInfo, given: Path | None) -> Path | None:
+    """Where the images of a run are: the folder given, else where the run found them, None when it does not say."""
+    told = info.source.get("data_root")
+    return given or (Path(told) if isinstance(told, str) and told else None)
+
+
 def image_paths(info: RunInfo, category: str, data_root: Path | None) -> dict[str, Path]:
     """The files of a category's test images by name, below ``data_root`` or where the run found them; empty when the
     data set is not there.
     """
-    root = data_root or info.source.get("data_root")
-    if not root:
-        return {}
+    root = data_root_of(info, data_root)
     try:
-        test = open_dataset(info.dataset, Path(root)).category(category, verify=False).test
+        return {} if root is None else _paths_below(root, info.dataset, category)
     except PromptadError:
         return {}
+
+
+@lru_cache(maxsize=16)
+def _paths_below(root: Path, dataset: str, category: str) -> dict[str, Path]:
+    test = open_dataset(dataset, root).category(category, verify=False).test
     return {image.name: image.path for image in test}
 
 
@@ -107,27 +120,38 @@ def _picture(path: Path | None, size: tuple[int, int]) -> bytes | None:
     if path is None:
         return None
     try:
-        image = read_image(path)
+        return picture_png(path, size)
     except InputError:
         return None
-    return _png(image.resize(size[::-1], _pillow().Resampling.LANCZOS))
 
 
-def _mask_png(mask: NDArray[np.bool_], size: tuple[int, int]) -> bytes:
+def picture_png(path: Path, size: tuple[int, int]) -> bytes:
+    """An image file at this height and width; InputError when it is none."""
+    return _png(read_image(path).resize(size[::-1], _pillow().Resampling.LANCZOS))
+
+
+def mask_png(mask: NDArray[np.bool_], size: tuple[int, int]) -> bytes:
+    """A ground-truth mask [H, W] at this height and width, white on black."""
     return _png(_pillow().fromarray(_shrunk(mask, size).astype(np.uint8) * 255).convert("1"))
 
 
-def _map_png(
-    values: NDArray[np.float32], limits: tuple[float, float], mask: NDArray[np.bool_] | None, size: tuple[int, int]
+def map_png(
+    values: NDArray[np.float32],
+    limits: tuple[float, float],
+    size: tuple[int, int],
+    *,
+    outlined: NDArray[np.bool_] | None = None,
 ) -> bytes:
-    """A map in the colours of inferno, with the outline of the ground truth."""
+    """A rendered map [H, W] in the colours of inferno from the lowest to the highest of ``limits``, at this height and
+    width, with the outline of a ground-truth mask.
+    """
     low, high = limits
     share = (values.astype(np.float64) - low) / (high - low) if high > low else np.zeros(values.shape)
     shades = np.rint(254 * np.clip(share, 0, 1)).astype(np.uint8)
     image = _pillow().fromarray(shades).resize(size[::-1], _pillow().Resampling.BILINEAR)
     pixels = np.array(image)
-    if mask is not None:
-        pixels[_edge(_shrunk(mask, size))] = 255
+    if outlined is not None:
+        pixels[_edge(_shrunk(outlined, size))] = 255
     image = _pillow().fromarray(pixels)
     image.putpalette(_palette())
     return _png(image)

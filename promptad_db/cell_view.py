@@ -27,16 +27,18 @@ __all__ = ["BRANCHES", "CURVE_COLUMNS", "Panel", "branch_values", "curves", "pan
 
 BRANCHES = ("semantic", "memory")
 CURVE_COLUMNS = ("branch", "threshold", "false_positive_rate", "true_positive_rate", "precision", "auroc", "ap")
-_STEPS = 1000
+STEPS = 1000  # finer than a page shows
 
 
-def curves(folder: Path, category: str, level: Level, branches: Sequence[str] = BRANCHES) -> ResultSet:
+def curves(
+    folder: Path, category: str, level: Level, branches: Sequence[str] = BRANCHES, *, steps: int = STEPS
+) -> ResultSet:
     """The vertices of the ROC and precision-recall curves of some branches, from the strictest threshold to the laxest.
 
     At level ``image`` they come from the image scores, at ``pixel`` from the maps, rendered as the run says, and the
     masks. Between two vertices an ROC curve is a straight line; precision is what the threshold itself has, None where
-    it flags nothing. Vertices closer together than a thousandth of both axes are left out, ``auroc`` and ``ap`` (0..1,
-    the same in each row of a branch) are those of the whole curve.
+    it flags nothing. Of the vertices in one square of a raster of ``steps`` along each axis the first and the last are
+    kept; ``auroc`` and ``ap`` (0..1, the same in each row of a branch) are those of the whole curve.
 
     A fusion that the run does not hold is made from both branches. Raises InputError for a branch or a ground truth that
     is not there, OneClassError where the curves are undefined.
@@ -52,7 +54,7 @@ def curves(folder: Path, category: str, level: Level, branches: Sequence[str] = 
         except InputError as error:
             raise InputError(f"{folder}, {category}: {error.args[0]}", error.hint) from error
         whole = of_ranking(ranking)
-        rows += [(branch, *vertex, whole["auroc"], whole["ap"]) for vertex in _vertices(ranking)]
+        rows += [(branch, *vertex, whole["auroc"], whole["ap"]) for vertex in _vertices(ranking, steps)]
     return ResultSet(CURVE_COLUMNS, rows, {"auroc": "auroc", "ap": "auroc"})
 
 
@@ -131,7 +133,7 @@ def _telling(result: CategoryResult, settings: Render | None, count: int) -> lis
     return [int(index) for index in np.argsort(-differences, kind="stable")[:count]]
 
 
-def _vertices(ranking: Ranking) -> list[tuple[float | None, float, float, float | None]]:
+def _vertices(ranking: Ranking, steps: int) -> list[tuple[float | None, float, float, float | None]]:
     """Threshold, false positive rate, true positive rate and precision at each vertex, the strictest first."""
     hits, flagged, passed = (array[::-1] for array in (ranking.hits, ranking.below, ranking.up_to))
     detected = np.cumsum(hits)
@@ -141,8 +143,8 @@ def _vertices(ranking: Ranking) -> list[tuple[float | None, float, float, float 
     total = found + alarms
     precision = np.divide(found, total, out=np.ones(total.size), where=total > 0)
     curve = np.stack([alarms / ranking.n_neg, found / ranking.n_pos, precision], axis=1)
-    # A point stays where it is the first or the last of its square of a raster that no screen shows.
-    square = np.round(curve * _STEPS)
+    # A point stays where it is the first or the last of its square.
+    square = np.round(curve * steps)
     moved = (square[1:] != square[:-1]).any(axis=1)
     kept = np.append(True, moved) | np.append(moved, True)
     rows = [

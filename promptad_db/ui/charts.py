@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from promptad_db.records import Level
     from promptad_db.result_set import ResultSet
 
-CURVES = {"roc": ("false_positive_rate", "true_positive_rate"), "pr": ("true_positive_rate", "precision")}
+CURVES = ("roc", "pr")
 _STEPS = 300  # as fine as a chart of this size can show
 HISTOGRAMS = "histograms"
 _one_at_a_time = threading.Lock()
@@ -69,30 +68,12 @@ def _of_cell(request: Request, name: str) -> tuple[Any, str]:
         return draw_histograms(cell.result, branches), say_histograms(cell.result, branches)
     with _one_at_a_time:  # both charts are asked for at once, and need the same curves
         rows = _curves(cell.folder, cell.category, LEVEL_OF_TASK[cell.info.task], branches, cell.changed)
-    rows = _thinned(rows, *CURVES[name])
     return draw(name, rows, width=_CURVE_WIDTH), say(name, rows)
 
 
 @lru_cache(maxsize=8)
 def _curves(folder: Path, category: str, level: Level, branches: tuple[str, ...], _changed: int) -> ResultSet:
-    return curves(folder, category, level, branches)
-
-
-def _thinned(rows: ResultSet, x: str, y: str) -> ResultSet:
-    """The vertices that a screen can tell apart: the first and the last in each square of a raster, a branch at a time."""
-    places = [rows.columns.index(name) for name in ("branch", x, y)]
-    squares = [_square(*(row[place] for place in places)) for row in rows.rows]
-    last = len(squares) - 1
-    kept = [
-        row
-        for index, row in enumerate(rows.rows)
-        if index in (0, last) or squares[index] != squares[index - 1] or squares[index] != squares[index + 1]
-    ]
-    return replace(rows, rows=kept)
-
-
-def _square(branch: str, x: float | None, y: float | None) -> tuple[str, int | None, int | None]:
-    return branch, None if x is None else round(_STEPS * x), None if y is None else round(_STEPS * y)
+    return curves(folder, category, level, branches, steps=_STEPS)
 
 
 def _answer(make: Callable[[], tuple[Any, str]]) -> Response:
