@@ -14,6 +14,7 @@ from measured_runs import Laboratory
 
 import promptad_db
 from promptad_db import ingest, open_db, run_folder, start_run
+from promptad_db.db import tables
 from promptad_db.db.check import FOLDERS_GONE
 from promptad_db.db.reports import report
 from promptad_db.db.selection import Filters
@@ -477,3 +478,10 @@ def test_categories_without_scores_or_labels_are_in_nobodys_way():
     run_folder.write_category(folder, unlabelled)
     ingest("runs")
     assert {row["severity"] for row in found()} <= {"warning", "info"}
+
+
+@pytest.mark.parametrize("name", ["orphans", "duplicate-keys"])
+def test_the_checks_of_the_database_look_at_every_table_of_a_run(name):
+    words = load_sql("checks", name).sql.split()
+    looked_at = {after for word, after in zip(words, words[1:], strict=False) if word.endswith("FROM")}
+    assert {table.name for table in tables.CATEGORY_TABLES} <= looked_at

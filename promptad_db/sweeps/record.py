@@ -10,11 +10,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
-
-import portalocker
+from typing import TYPE_CHECKING, Any
 
 from promptad_db import files
+from promptad_db.db.lock import holding
 from promptad_db.errors import InputError, NoRowsError, UsageError
 from promptad_db.records import Setting
 from promptad_db.sweeps.grid import CellKey, Grid
@@ -68,8 +67,8 @@ def recording(root: Path, grid: Grid) -> Iterator[Record]:
     """
     record = Record(_path(root, grid.experiment), grid)
     record.path.parent.mkdir(parents=True, exist_ok=True)
-    with _lock_file(record.path).open("a") as lock:
-        if not _take(lock):
+    with holding(_lock_file(record.path)) as alone:
+        if not alone:
             raise UsageError(
                 f"the sweep {grid.experiment!r} is running already",
                 "wait for it, or stop it; promptad-db sweep status shows how far it is",
@@ -118,8 +117,8 @@ def read_record(root: Path, experiment: str | None = None) -> Record:
 def is_driven(record: Record) -> bool:
     """Whether the driver of a sweep lives."""
     try:
-        with _lock_file(record.path).open("a") as lock:
-            return not _take(lock)
+        with holding(_lock_file(record.path)) as alone:
+            return not alone
     except OSError:
         return False
 
@@ -130,14 +129,6 @@ def _path(root: Path, experiment: str) -> Path:
 
 def _lock_file(path: Path) -> Path:
     return path.with_suffix(".lock")
-
-
-def _take(lock: IO[str]) -> bool:
-    try:
-        portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)
-    except portalocker.LockException:
-        return False
-    return True
 
 
 def _plain(grid: Grid) -> dict[str, Any]:

@@ -21,6 +21,10 @@ WITH orphans AS (
     FROM branch_stats
     WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.run_id = branch_stats.run_id)
     UNION ALL
+    SELECT 'placements' AS kept_in, 'run' AS missing, COUNT(*) AS orphans
+    FROM placements
+    WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.run_id = placements.run_id)
+    UNION ALL
     SELECT 'metrics' AS kept_in, 'run' AS missing, COUNT(*) AS orphans
     FROM metrics
     WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.run_id = metrics.run_id)
@@ -77,6 +81,16 @@ WITH orphans AS (
         WHERE images.run_id = image_scores.run_id
             AND images.category = image_scores.category
             AND images.image = image_scores.image
+    )
+    UNION ALL
+    SELECT 'placements', 'image', COUNT(*)
+    FROM placements
+    WHERE NOT EXISTS (
+        SELECT 1
+        FROM images
+        WHERE images.run_id = placements.run_id
+            AND images.category = placements.category
+            AND images.image = placements.image
     )
     UNION ALL
     SELECT 'run_categories', 'category of its data set', COUNT(*)
