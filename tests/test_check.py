@@ -7,6 +7,7 @@ import re
 import shutil
 from collections import Counter
 from dataclasses import asdict, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -483,5 +484,5 @@ def test_categories_without_scores_or_labels_are_in_nobodys_way():
 @pytest.mark.parametrize("name", ["orphans", "duplicate-keys"])
 def test_the_checks_of_the_database_look_at_every_table_of_a_run(name):
     words = load_sql("checks", name).sql.split()
-    looked_at = {after for word, after in zip(words, words[1:], strict=False) if word.endswith("FROM")}
+    looked_at = {after for word, after in pairwise(words) if word.endswith("FROM")}
     assert {table.name for table in tables.CATEGORY_TABLES} <= looked_at
