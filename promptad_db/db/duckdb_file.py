@@ -176,7 +176,10 @@ def _explained(path: Path, error: sa.exc.DBAPIError) -> DatabaseError:
             "close that program (a DuckDB shell, a notebook), then try again",
         )
     if not _is_duckdb(path):
-        return DatabaseError(f"{path}: not a DuckDB file", "give --db the file of a database")
+        return DatabaseError(
+            f"{path}: not a DuckDB file",
+            f"give another --db; or, if this was a database and is damaged, promptad-db rebuild --db {path}",
+        )
     return DatabaseError(
         f"{path}: DuckDB cannot open it ({reason})",
         f"if the file is damaged, make it again from the run folders: promptad-db rebuild --db {path}",
