@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+MAPS_FILE = "maps.parquet"
 WEIGHTS_FILE = "weights.safetensors"
 _METRIC_FIELDS = {field.name for field in fields(Metric)}
 
@@ -32,7 +33,7 @@ def write_category_files(folder: Path, result: CategoryResult) -> None:
     if result.scores:
         write_parquet(folder / "images.parquet", _image_rows(result))
     if result.maps:
-        write_parquet(folder / "maps.parquet", _map_rows(result))
+        write_parquet(folder / MAPS_FILE, _map_rows(result))
     if result.masks is not None:
         write_parquet(folder / "masks.parquet", _mask_rows(result))
     if result.placements:
@@ -53,8 +54,8 @@ def read_category_files(folder: Path, category: str) -> CategoryResult:
     result.metrics = _read_metrics(folder / "metrics.json")
     if "images.parquet" in names:
         _read_images(folder / "images.parquet", result)
-    if "maps.parquet" in names:
-        _read_maps(folder / "maps.parquet", result)
+    if MAPS_FILE in names:
+        _read_maps(folder / MAPS_FILE, result)
     if "masks.parquet" in names:
         _read_masks(folder / "masks.parquet", result)
     if "timings.json" in names:

@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from promptad_db import files
-from promptad_db.category_files import WEIGHTS_FILE, gate_path, read_category_files, read_weights, write_category_files
+from promptad_db.category_files import (
+    MAPS_FILE,
+    WEIGHTS_FILE,
+    gate_path,
+    read_category_files,
+    read_weights,
+    write_category_files,
+)
 from promptad_db.errors import InputError
 from promptad_db.limits import LARGEST_PICTURE
 from promptad_db.records import PROTOCOLS, SELECTIONS, STATUSES, TASKS, CategoryResult, Interpolation, Render, RunInfo
@@ -212,6 +219,11 @@ def read_category_weights(folder: Path, category: str) -> dict[str, NDArray[Any]
 def has_weights(folder: Path, category: str) -> bool:
     """Whether a run kept what it learned in one category."""
     return (category_folder(folder, category) / WEIGHTS_FILE).is_file()
+
+
+def has_maps(folder: Path, category: str) -> bool:
+    """Whether a run kept anomaly maps in one category."""
+    return (category_folder(folder, category) / MAPS_FILE).is_file()
 
 
 def read_category_gate(folder: Path, category: str, branch: str = "gate") -> dict[str, Any]:

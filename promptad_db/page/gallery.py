@@ -9,7 +9,7 @@ from promptad_db.cell_view import Panel, panels
 from promptad_db.db.plot_data import cell_places
 from promptad_db.errors import PromptadError
 from promptad_db.page.html import data_address
-from promptad_db.run_folder import category_folder
+from promptad_db.run_folder import has_maps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ def gallery(database: Where, filters: Filters, count: int, data_root: Path | Non
     notes: list[str] = []
     complete = True
     for cell in cell_places(database, filters)[0] if count else []:
-        if cell.gap is None or not (category_folder(cell.folder, cell.category) / "maps.parquet").is_file():
+        if cell.gap is None or not has_maps(cell.folder, cell.category):
             continue
         branches = tuple(dict.fromkeys((*filters.branches, FUSION)))
         try:
