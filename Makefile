@@ -13,7 +13,7 @@ install: $(VENV)/.installed  ## the package, editable, with all that tests and l
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[images,pandas,clip,ui,postgres,ray]' --group test --group lint
+	$(BIN)/python -m pip install --quiet --editable '.[images,pandas,clip,ui,postgres,ray,s3,gcs,sftp]' --group test --group lint
 	touch $@
 
 test: lint  ## lint, then every test with the coverage floor

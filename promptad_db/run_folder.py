@@ -33,6 +33,8 @@ from promptad_db.limits import LARGEST_PICTURE
 from promptad_db.records import PROTOCOLS, SELECTIONS, STATUSES, TASKS, CategoryResult, Interpolation, Render, RunInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 FORMAT = 1
@@ -118,6 +120,26 @@ def find_runs(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
     return [path for path in sorted(root.iterdir()) if not path.name.startswith(".") and is_run_folder(path)]
+
+
+def walk_runs(root: Path) -> Iterator[Path]:
+    """The run folders at any depth below ``root``, in the order of their paths; ``root`` itself if it is one."""
+    if is_run_folder(root):
+        yield root
+        return
+    for parent, subfolders, _ in os.walk(root):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        inside = [name for name in subfolders if is_run_folder(Path(parent, name))]
+        subfolders[:] = [name for name in subfolders if name not in set(inside)]
+        yield from (Path(parent, name) for name in inside)
+
+
+def stamp(folder: Path) -> tuple[int, ...] | None:
+    """What changes whenever run.json or a finished category of a run does, for little work; None when the run is gone."""
+    try:
+        return (folder / RUN_FILE).stat().st_mtime_ns, folder.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def read_run(folder: Path) -> RunInfo:

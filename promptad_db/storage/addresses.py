@@ -1,0 +1,86 @@
+"""Addresses of folders: a path on this machine, or an fsspec address such as ``s3://bucket/runs``."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from promptad_db.errors import PromptadError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_ON_THIS_MACHINE = ("file", "local")
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "sftp": "sftp", "ssh": "sftp"}
+
+
+def folder_at(address: str | os.PathLike[str]) -> Path:
+    """The folder at a path or an address; ``str`` of it is the address again.
+
+    A folder of a store is a ``UPath``: it has the methods of a ``Path`` without being one, and stands in its place
+    wherever folders are handed on. Raises UsageError for an address of an unknown kind, or whose driver is not
+    installed; OSError for a store that cannot be reached.
+    """
+    if is_remote(address):
+        return cast("Path", address)
+    text = os.fspath(address)
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        return Path(text)
+    if scheme[1].lower() in _ON_THIS_MACHINE:
+        return Path(text[scheme.end() :])
+    kind = scheme[1].lower()
+    try:
+        folder: Any = _of_stores()(f"{kind}://{text[scheme.end() :].rstrip('/')}")
+        with reaching(text):
+            folder.fs  # noqa: B018 - asks for the driver, and for the connection where there is one
+    except ImportError as error:
+        extra = _EXTRAS.get(kind)
+        mend = f"pip install 'promptad-db[{extra}]'" if extra else f"install the fsspec driver of {kind}://"
+        raise UsageError(f"{text}: addresses of this kind need a driver ({error})", mend) from error
+    except ValueError as error:
+        raise UsageError(f"{text}: not an address that fsspec knows", "for example s3://bucket/runs") from error
+    return cast("Path", folder)
+
+
+def is_remote(folder: object) -> bool:
+    """Whether a folder is on a store, not on this machine."""
+    return hasattr(folder, "fs")
+
+
+@contextmanager
+def reaching(where: object) -> Iterator[None]:
+    """Whatever a store's driver raises comes out as an OSError that names the address."""
+    try:
+        yield
+    except (PromptadError, ImportError, ValueError):
+        raise
+    except Exception as error:  # botocore, paramiko and google.auth have errors of their own
+        reason = (str(getattr(error, "strerror", None) or error).splitlines() or [type(error).__name__])[0]
+        kind = next((one for one in (FileNotFoundError, PermissionError) if isinstance(error, one)), OSError)
+        raise kind(getattr(error, "errno", None) or errno.EIO, reason, str(where)) from error
+
+
+@cache
+def _of_stores() -> Any:
+    """UPath, whose sftp addresses keep the host that they are of."""
+    from upath import UPath
+    from upath.implementations.sftp import SFTPPath
+    from upath.registry import register_implementation
+
+    class HostedPath(SFTPPath):
+        def __str__(self) -> str:
+            options = dict(self.storage_options)
+            user = f"{options['username']}@" if "username" in options else ""
+            port = f":{options['port']}" if "port" in options else ""
+            return f"{self.protocol}://{user}{options['host']}{port}{self.path}"
+
+    for protocol in ("sftp", "ssh"):
+        register_implementation(protocol, HostedPath, clobber=True)
+    return UPath
