@@ -1,0 +1,179 @@
+"""Real stores on this machine for tests: an S3 server, a Google Cloud Storage server and an SFTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KINDS = ("s3", "gs", "sftp")
+_DRIVERS = {"s3": ("s3fs", "moto"), "gs": ("gcsfs", "gcp_storage_emulator"), "sftp": ("paramiko", "asyncssh")}
+_NUMBERS = count(1)
+
+
+class Server(NamedTuple):
+    """A server that is up: ``address`` is where new roots are made, ``environment`` what its clients need."""
+
+    address: str
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[Server]:
+    """An S3 server by moto, in a thread of this process."""
+    with _s3() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gs_server() -> Iterator[Server]:
+    """A Google Cloud Storage server that holds everything in memory, in a thread of this process."""
+    with _gs() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sftp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An SFTP server that shows one folder, and knows one key, which is in ``.ssh`` of the HOME of its clients."""
+    with _sftp(tmp_path_factory.mktemp("sftp")) as server:
+        yield server
+
+
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a new and empty folder, or bucket, on each kind of store in turn."""
+    return _new_root(request, monkeypatch, request.param)
+
+
+@pytest.fixture
+def s3_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a new and empty bucket on S3, for what does not depend on the kind of store."""
+    return _new_root(request, monkeypatch, "s3")
+
+
+@pytest.fixture
+def sftp_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a new and empty folder on the SFTP server."""
+    return _new_root(request, monkeypatch, "sftp")
+
+
+def upload(local_folder: str | Path, address: str) -> str:
+    """Put all files below a folder of this machine below an address, which is returned."""
+    fs, root = _reached(address)
+    folder = Path(local_folder)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            name = f"{root}/{path.relative_to(folder).as_posix()}"
+            fs.makedirs(name.rpartition("/")[0], exist_ok=True)
+            fs.pipe_file(name, path.read_bytes())
+    fs.invalidate_cache()
+    return address
+
+
+def snapshot(address: str) -> dict[str, bytes]:
+    """All files below an address by their names relative to it, as they are now."""
+    fs, root = _reached(address)
+    fs.invalidate_cache()
+    return {name.removeprefix(f"{root}/"): fs.cat_file(name) for name in sorted(fs.find(root))}
+
+
+def _reached(address: str):
+    """The file system of an address and the path in it."""
+    from promptad_db.storage import folder_at
+
+    folder = folder_at(address)
+    return folder.fs, folder.path.rstrip("/")
+
+
+def _new_root(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str) -> str:
+    for module in ("upath", *_DRIVERS[kind]):
+        pytest.importorskip(module)
+    server = request.getfixturevalue(f"{kind}_server")
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    root = f"{server.address}store-{next(_NUMBERS)}"
+    fs, path = _reached(root)
+    fs.mkdir(path)
+    return root
+
+
+@contextmanager
+def _s3() -> Iterator[Server]:
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    yield Server("s3://", environment)
+    server.stop()
+
+
+@contextmanager
+def _gs() -> Iterator[Server]:
+    from gcp_storage_emulator.server import create_server
+
+    server = create_server("127.0.0.1", 0, in_memory=True)
+    server.start()
+    environment = {
+        "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{server._api._httpd.server_port}",
+        # It would ask Google itself over gRPC what kind of bucket each one is.
+        "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
+    }
+    yield Server("gs://", environment)
+    server.stop()
+
+
+@contextmanager
+def _sftp(place: Path) -> Iterator[Server]:
+    import asyncssh
+
+    logging.getLogger("asyncssh").setLevel(logging.ERROR)
+    keys = place / "home" / ".ssh"
+    keys.mkdir(parents=True, mode=0o700)
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    key.write_private_key(keys / "id_ed25519")
+    (place / "shown").mkdir()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    connections: list[asyncssh.SSHServerConnection] = []
+
+    async def begun() -> asyncssh.SSHAcceptor:
+        return await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
+            authorized_client_keys=asyncssh.import_authorized_keys(key.export_public_key().decode()),
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=place / "shown"),
+            acceptor=connections.append,
+        )
+
+    async def ended(server: asyncssh.SSHAcceptor) -> None:
+        server.close()
+        await server.wait_closed()
+        for connection in connections:
+            connection.abort()
+            await connection.wait_closed()
+
+    server = asyncio.run_coroutine_threadsafe(begun(), loop).result()
+    yield Server(f"sftp://127.0.0.1:{server.get_port()}/", {"HOME": str(place / "home")})
+    asyncio.run_coroutine_threadsafe(ended(server), loop).result()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
