@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from promptad_db.errors import UsageError
+from promptad_db.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from promptad_db.db.selection import Filters
@@ -59,6 +59,36 @@ def _numbers(text: str) -> range | tuple[int]:
     if not numbers or len(numbers) > _LONGEST_RANGE:
         raise ValueError(f": {text} holds {'none' if not numbers else f'more than {_LONGEST_RANGE}'}")
     return numbers
+
+
+class Folder(click.Path):
+    """A folder of this machine by its path, or of a store by its address; the value is as ``folder_at`` returns it."""
+
+    def __init__(self, *, exists: bool = False) -> None:
+        super().__init__(exists=exists, file_okay=False, path_type=Path)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
+        return "DIRECTORY|ADDRESS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if "://" not in str(value):
+            return super().convert(value, param, ctx)
+        from promptad_db.datasets.listing import is_folder
+        from promptad_db.storage import folder_at, is_remote
+
+        try:
+            folder = folder_at(value)
+            if not is_remote(folder):
+                return super().convert(folder, param, ctx)
+            there = not self.exists or is_folder(folder)
+        except OSError as error:
+            raise InputError(
+                f"{error.filename or value}: cannot be reached ({error.strerror})",
+                "check the address, the network, and the credentials that its driver finds",
+            ) from error
+        if not there:
+            self.fail(f"Directory '{folder}' does not exist.", param, ctx)
+        return folder
 
 
 class Repeatable(click.Option):
