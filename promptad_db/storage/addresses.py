@@ -69,18 +69,13 @@ def reaching(where: object) -> Iterator[None]:
 
 @cache
 def _of_stores() -> Any:
-    """UPath, whose sftp addresses keep the host that they are of."""
+    """UPath, whose SFTP addresses are our own where its driver is installed."""
+    from importlib.util import find_spec
+
     from upath import UPath
-    from upath.implementations.sftp import SFTPPath
-    from upath.registry import register_implementation
 
-    class HostedPath(SFTPPath):
-        def __str__(self) -> str:
-            options = dict(self.storage_options)
-            user = f"{options['username']}@" if "username" in options else ""
-            port = f":{options['port']}" if "port" in options else ""
-            return f"{self.protocol}://{user}{options['host']}{port}{self.path}"
+    if find_spec("paramiko") is not None:
+        from promptad_db.storage.sftp import register
 
-    for protocol in ("sftp", "ssh"):
-        register_implementation(protocol, HostedPath, clobber=True)
+        register()
     return UPath

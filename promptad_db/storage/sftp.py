@@ -1,0 +1,58 @@
+"""SFTP servers: addresses that keep their host, and a connection that several threads may use."""
+
+from __future__ import annotations
+
+import io
+import threading
+from typing import Any
+
+from fsspec import register_implementation as register_file_system
+from fsspec.implementations.sftp import SFTPFileSystem
+from upath.implementations.sftp import SFTPPath
+from upath.registry import register_implementation as register_path
+
+PROTOCOLS = ("sftp", "ssh")
+
+
+class HostedPath(SFTPPath):
+    """A path on an SFTP server; its text is the whole address but for a password."""
+
+    def __str__(self) -> str:
+        if self._relative_base is not None:
+            return super().__str__()
+        options = dict(self.storage_options)
+        user = f"{options['username']}@" if "username" in options else ""
+        port = f":{options['port']}" if "port" in options else ""
+        return f"{self.protocol}://{user}{options['host']}{port}{self.path}"
+
+
+class ThreadedFileSystem(SFTPFileSystem):  # type: ignore[misc] # fsspec has no types
+    """One connection with a channel for each thread: paramiko mixes up the answers to threads that share one."""
+
+    @property
+    def ftp(self) -> Any:
+        """The channel of this thread."""
+        if not hasattr(self._channels, "ftp"):
+            self._channels.ftp = self.client.open_sftp()
+        return self._channels.ftp
+
+    @ftp.setter
+    def ftp(self, channel: Any) -> None:
+        self._channels = threading.local()
+        self._channels.ftp = channel
+
+    def cat_file(self, path: str, start: int | None = None, end: int | None = None, **options: Any) -> bytes:
+        """The bytes of a file; a whole one is asked for ahead, not a block after the other."""
+        if start is not None or end is not None or options:
+            content: bytes = super().cat_file(path, start, end, **options)
+            return content
+        whole = io.BytesIO()
+        self.ftp.getfo(self._strip_protocol(path), whole)
+        return whole.getvalue()
+
+
+def register() -> None:
+    """Let fsspec and universal_pathlib use these."""
+    for protocol in PROTOCOLS:
+        register_file_system(protocol, ThreadedFileSystem, clobber=True)
+        register_path(protocol, HostedPath, clobber=True)
