@@ -9,6 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptad_db.datasets.images import read_image, read_mask
+from promptad_db.datasets.listing import is_file
 from promptad_db.datasets.overlap import identical_images
 from promptad_db.errors import InputError
 from promptad_db.result_set import ResultSet
@@ -109,7 +110,7 @@ def _read(image: LabelledImage) -> _Finding:
         problems.append(_line(error))
     if image.mask is None:
         return _Finding(size, has_mask=False, problems=problems)
-    if not image.mask.is_file():
+    if not is_file(image.mask):
         problems.append(f"{image.path}: has no mask; add {image.mask} or take the image out")
         return _Finding(size, has_mask=False, problems=problems)
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from promptad_db.datasets import layout, split_csv
+from promptad_db.datasets.listing import is_folder
 from promptad_db.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Dataset:
 
     def _from_folders(self, name: str) -> Category:
         folder = self.root / name
-        found = layout.list_test_images(folder, verify=False) if (folder / "test").is_dir() else []
+        found = layout.list_test_images(folder, verify=False) if is_folder(folder / "test") else []
         test = sorted(found, key=lambda image: image.name)
         return Category(self.name, name, tuple(layout.list_train_images(folder)), tuple(test))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import struct
 import zlib
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from promptad_db.datasets.listing import read_bytes
 from promptad_db.errors import InputError, UsageError
 from promptad_db.files import require_file
 from promptad_db.limits import LARGEST_PICTURE
+from promptad_db.storage import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,9 +104,8 @@ def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_
 def _opened(path: Path) -> Iterator[Image]:
     """An open and fully decoded picture; what goes wrong in between is an InputError that names the file."""
     image_module = _pillow()
-    require_file(path)
     try:
-        with image_module.open(path, formats=_FORMATS) as image:
+        with image_module.open(_source(path), formats=_FORMATS) as image:
             _require_small(path, image)
             image.load()
             yield image
@@ -111,6 +113,17 @@ def _opened(path: Path) -> Iterator[Image]:
         raise
     except (*_UNREADABLE, image_module.DecompressionBombError) as error:
         raise InputError(f"{path}: not a readable image ({error})", "replace the file by a whole copy") from error
+
+
+def _source(path: Path) -> Path | io.BytesIO:
+    """What Pillow reads: a file, or the bytes of an object on a store, which come in one request."""
+    if not is_remote(path):
+        require_file(path)
+        return path
+    try:
+        return io.BytesIO(read_bytes(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _require_small(path: Path, image: Image) -> None:

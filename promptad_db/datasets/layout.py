@@ -7,19 +7,19 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptad_db.datasets.images import read_mask
+from promptad_db.datasets.listing import entries, is_file, is_folder
 from promptad_db.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 __all__ = [
-    "GOOD", "IMAGE_SUFFIXES", "LabelledImage", "category_root", "defect_folders", "is_category", "list_test_images",
+    "GOOD", "IMAGE_SUFFIXES", "LabelledImage", "category_root", "defect_folders", "image_files", "is_category", "list_test_images",
     "list_train_images", "mask_places", "places", "read_mask", "require_files", "stray_masks",
 ]  # fmt: skip
 
@@ -54,14 +54,14 @@ def places(data_root: Path, dataset: str) -> list[Path]:
 
 def is_category(folder: Path) -> bool:
     """Whether a folder holds test images, or train images that wait for some."""
-    return (folder / "test").is_dir() or (folder / "train" / GOOD).is_dir()
+    return is_folder(folder / "test") or is_folder(folder / "train" / GOOD)
 
 
 def category_root(data_root: Path, dataset: str, category: str) -> Path:
     """The folder of a category below a data root that is the data set itself or holds it; InputError if neither."""
     tried = [place / category for place in places(data_root, dataset)]
     for folder in tried:
-        if (folder / "test").is_dir():
+        if is_folder(folder / "test"):
             return folder
     looked_for = " or ".join(str(folder / "test") for folder in tried)
     raise InputError(f"{data_root}: no test images of {category} (looked for {looked_for})", "check --data-root")
@@ -69,8 +69,8 @@ def category_root(data_root: Path, dataset: str, category: str) -> Path:
 
 def defect_folders(category: Path) -> list[Path]:
     """The folders below ``test``, in the file system's own order."""
-    with os.scandir(category / "test") as entries:
-        return [Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+    test = category / "test"
+    return [test / entry.name for entry in entries(test) if entry.is_folder and not entry.name.startswith(".")]
 
 
 def list_test_images(
@@ -82,7 +82,7 @@ def list_test_images(
     """
     images = []
     for folder in sorted(defect_folders(category)) if folders is None else folders:
-        for path in _image_files(folder):
+        for path in image_files(folder):
             mask = None if folder.name == GOOD else _mask_of(category, folder.name, path)
             images.append(LabelledImage(f"{folder.name}/{path.name}", path, folder.name, mask))
     if verify:
@@ -93,18 +93,18 @@ def list_test_images(
 def list_train_images(category: Path) -> list[LabelledImage]:
     """The normal train images, sorted by name; empty when there is no folder of them."""
     folder = category / "train" / GOOD
-    files = _image_files(folder) if folder.is_dir() else []
+    files = image_files(folder) if is_folder(folder) else []
     return [LabelledImage(f"train/{GOOD}/{path.name}", path, GOOD, None) for path in files]
 
 
 def require_files(images: Sequence[LabelledImage]) -> None:
     """InputError for the first image that is not there or, being anomalous, has no mask."""
     for image in images:
-        if not image.path.is_file():
+        if not is_file(image.path):
             raise InputError(
                 f"{image.path}: no such image", "complete the data set; --check-data lists all that is amiss"
             )
-        if image.mask is not None and not image.mask.is_file():
+        if image.mask is not None and not is_file(image.mask):
             raise InputError(
                 f"{image.path}: has no mask (looked for {image.mask})",
                 "add the mask or take the image out; --check-data lists all that is amiss",
@@ -121,19 +121,19 @@ def mask_places(category: Path, defect_type: str, image: Path) -> list[Path]:
 def stray_masks(category: Path, images: Sequence[LabelledImage]) -> list[Path]:
     """The files below ``ground_truth`` that are no mask of these test images, sorted."""
     wanted = {place for image in images for place in mask_places(category, image.defect_type, image.path)}
-    folders = [folder for folder in sorted(category.glob("ground_truth/*")) if folder.is_dir()]
-    return [path for folder in folders for path in _image_files(folder) if path not in wanted]
+    truth = category / "ground_truth"
+    folders = sorted(truth / entry.name for entry in entries(truth) if entry.is_folder) if is_folder(truth) else []
+    return [path for folder in folders for path in image_files(folder) if path not in wanted]
 
 
 def _mask_of(category: Path, defect_type: str, image: Path) -> Path:
     tried = mask_places(category, defect_type, image)
-    return next((path for path in tried if path.is_file()), tried[0])
+    return next((path for path in tried if is_file(path)), tried[0])
 
 
-def _image_files(folder: Path) -> list[Path]:
+def image_files(folder: Path) -> list[Path]:
     """The image files of a folder, sorted by name; a dangling link is one of them, and is missed by who reads it."""
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if _is_image_name(entry.name) and not entry.is_dir()]
+    names = [entry.name for entry in entries(folder) if _is_image_name(entry.name) and not entry.is_folder]
     return [folder / name for name in sorted(names)]
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from itertools import islice
-from pathlib import Path, PurePath
+from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from promptad_db.datasets.categories import KINDS
 from promptad_db.datasets.dataset import Dataset
 from promptad_db.datasets.layout import GOOD, is_category, places
+from promptad_db.datasets.listing import entries, is_file, is_folder, look_again
 from promptad_db.datasets.split_csv import TABLE, read_split
 from promptad_db.errors import InputError, UsageError
+from promptad_db.storage import is_remote
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _SHOWN = 6
 _LOOKED_INTO = 200
@@ -21,7 +26,7 @@ def open_dataset(name: str, root: Path) -> Dataset:
 
     MVTec AD's folders (``<category>/train/good``, ``<category>/test/<defect type>``, ``<category>/ground_truth``), the
     same with VisA converted to it, or VisA as published (``split_csv/1cls.csv``); the root is the data set itself, or
-    holds it in a folder ``name`` or ``1cls``. Categories are sorted.
+    holds it in a folder ``name`` or ``1cls``. Categories are sorted. A ``root`` on a store is one of `promptad_db.storage`.
 
     Raises InputError, with what was looked for and what is there, when there is none, or when it is another data set
     than its name says; UsageError for a name that is no plain word.
@@ -29,32 +34,34 @@ def open_dataset(name: str, root: Path) -> Dataset:
     if name in {"", ".."} or PurePath(name).name != name:
         raise UsageError(f"{name!r} is not the name of a data set", f"try {' or '.join(KINDS)}, or a plain word")
     try:
+        look_again(root)
         dataset = next(filter(None, (_at(name, place) for place in places(root, name))), None)
         if dataset is None:
             raise _nothing_found(name, root)
     except OSError as error:
-        raise InputError(f"{error.filename or root}: cannot be read ({error.strerror})", "check --data-root") from error
+        mend = "check --data-root" + (", and the credentials for it" if is_remote(root) else "")
+        raise InputError(f"{error.filename or root}: cannot be read ({error.strerror})", mend) from error
     _require_its_own(dataset)
     return dataset
 
 
 def _at(name: str, place: Path) -> Dataset | None:
     folders = tuple(_categories(place))
-    if (place / TABLE).is_file():
+    if is_file(place / TABLE):
         in_table = tuple(read_split(place))
         # A copy that was converted in place may have kept the table whose images are gone.
-        if in_table and (not folders or any((place / category / "Data").is_dir() for category in in_table)):
+        if in_table and (not folders or any(is_folder(place / category / "Data") for category in in_table)):
             return Dataset(name, place, "split_csv", in_table)
     return Dataset(name, place, "folders", folders) if folders else None
 
 
 def _categories(place: Path) -> list[str]:
-    return [entry for entry in _entries(place) if is_category(place / entry)] if place.is_dir() else []
+    return [name for name in _folders(place) if is_category(place / name)] if is_folder(place) else []
 
 
-def _entries(folder: Path) -> list[str]:
-    """What a folder holds, sorted, hidden files left out."""
-    return sorted(entry for entry in os.listdir(folder) if not entry.startswith("."))  # noqa: PTH208 - names are wanted
+def _folders(place: Path) -> list[str]:
+    """The folders in a folder, sorted, hidden ones left out."""
+    return sorted(entry.name for entry in entries(place) if entry.is_folder and not entry.name.startswith("."))
 
 
 def _require_its_own(dataset: Dataset) -> None:
@@ -71,14 +78,15 @@ def _require_its_own(dataset: Dataset) -> None:
 
 
 def _nothing_found(name: str, root: Path) -> InputError:
-    if not root.exists():
-        return InputError(f"{root}: no such folder", "check --data-root")
-    if not root.is_dir():
+    if not is_folder(root):
+        if is_remote(root) or not root.exists():
+            return InputError(f"{root}: no such folder", "check --data-root")
         return InputError(f"{root}: not a folder", f"give the folder that holds {name}")
     looked_for = f"<category>/train/{GOOD} and <category>/test, or {TABLE.as_posix()}"
     where = ", ".join(str(place) for place in places(root, name))
+    found = sorted(entry.name for entry in entries(root) if not entry.name.startswith("."))
     return InputError(
-        f"{root}: no data set here (looked for {looked_for}, in {where}; found {_first(_entries(root))})",
+        f"{root}: no data set here (looked for {looked_for}, in {where}; found {_first(found)})",
         _hint(name, root),
     )
 
@@ -89,8 +97,8 @@ def _hint(name: str, root: Path) -> str:
         return f"this is the folder of one category: give --data-root {root.absolute().parent}"
     if root.name in {"train", "test", "ground_truth"} and is_category(root.absolute().parent):
         return f"this is a part of one category: give --data-root {root.absolute().parent.parent}"
-    for entry in islice(_entries(root), _LOOKED_INTO):
-        if any((place / TABLE).is_file() or _categories(place) for place in places(root / entry, name)):
+    for entry in islice(_folders(root), _LOOKED_INTO):
+        if any(is_file(place / TABLE) or _categories(place) for place in places(root / entry, name)):
             return f"it seems to be one level down: give --data-root {root / entry}"
     return f"give --data-root, the folder that holds the categories of {name}"
 

@@ -6,6 +6,9 @@ import hashlib
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from promptad_db.datasets.listing import read_bytes, size_of
+from promptad_db.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -53,14 +56,13 @@ def _same(path: Path, other: Path, hashes: dict[Path, bytes | None]) -> bool:
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        return size_of(path)
     except OSError:
         return -1
 
 
 def _sha256(path: Path) -> bytes | None:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError:
+        return hashlib.sha256(read_bytes(path)).digest()
+    except (OSError, InputError):
         return None

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from promptad_db.datasets.layout import GOOD, IMAGE_SUFFIXES, LabelledImage
+from promptad_db.datasets.layout import GOOD, LabelledImage, image_files
+from promptad_db.datasets.listing import is_folder
 from promptad_db.errors import InputError
 from promptad_db.files import read_text
 
@@ -59,8 +60,8 @@ def read_split(root: Path) -> dict[str, Split]:
 def stray_masks(root: Path, category: str, split: Split) -> list[Path]:
     """The mask files of a category that no test image of the table names, sorted."""
     named = {image.mask for image in split.test}
-    files = sorted((root / category / "Data" / "Masks" / "Anomaly").glob("[!.]*"))
-    return [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and path not in named]
+    folder = root / category / "Data" / "Masks" / "Anomaly"
+    return [path for path in image_files(folder) if path not in named] if is_folder(folder) else []
 
 
 def _split_of(images: dict[str, LabelledImage]) -> Split:
