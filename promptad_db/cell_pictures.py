@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,15 +12,18 @@ import numpy as np
 from promptad_db.datasets import open_dataset
 from promptad_db.datasets.images import read_image
 from promptad_db.errors import InputError, PromptadError, UsageError
+from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from promptad_db.records import CategoryResult, RunInfo
 
 EDGE = 224
+_FOLLOWED = ("s3://", "s3a://", "gs://", "gcs://")
 _OUTLINE = (0, 229, 255)
 # Ten stops of matplotlib's inferno (S. van der Walt, N. Smith; CC0): its lightness grows evenly.
 _INFERNO = "000004 1b0c41 4a0c6b 781c6d a52c60 cf4446 ed6925 fb9b06 f7d13d fcffa4"
@@ -88,17 +90,28 @@ def make_panels(
 
 
 def data_root_of(info: RunInfo, given: Path | None) -> Path | None:
-    """Where the images of a run are: the folder given, else where the run found them, None when it does not say."""
+    """Where the images of a run are: the folder given, else where the run found them, None when it does not say.
+
+    The run may be somebody else's: of the addresses that it tells, only those of the stores whose servers the user's
+    own settings name are followed, not one that holds a host. Raises InputError when the store cannot be reached.
+    """
     told = info.source.get("data_root")
-    return given or (Path(told) if isinstance(told, str) and told else None)
+    if given is not None or not isinstance(told, str) or not told:
+        return given
+    if "://" in told and not told.startswith(_FOLLOWED):
+        return None
+    try:
+        return folder_at(told)
+    except OSError as error:
+        raise InputError(f"{told}: cannot be reached ({error.strerror})", "give --data-root") from error
 
 
 def image_paths(info: RunInfo, category: str, data_root: Path | None) -> dict[str, Path]:
     """The files of a category's test images by name, below ``data_root`` or where the run found them; empty when the
     data set is not there.
     """
-    root = data_root_of(info, data_root)
     try:
+        root = data_root_of(info, data_root)
         return {} if root is None else _paths_below(root, info.dataset, category)
     except PromptadError:
         return {}

@@ -116,6 +116,16 @@ runs_option = click.option(
 )
 
 
+def data_root_option(help: str, *, default: str = "", required: bool = False) -> Callable[[Command], Command]:  # noqa: A002
+    """--data-root; ``default`` says where data are looked for without it."""
+    return click.option(
+        "--data-root",
+        type=Folder(exists=True),
+        required=required,
+        help=f"{help}: a folder or an address (s3://, gs://, sftp://).{f'  [default: {default}]' if default else ''}",
+    )
+
+
 def with_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
     """A command with several options, which its help shows in this order."""
     for option in reversed(options):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from promptad_db.cli.options import (
     ci_option,
+    data_root_option,
     db_option,
     filter_options,
     filters_from,
@@ -19,6 +19,9 @@ from promptad_db.cli.options import (
     show,
 )
 from promptad_db.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
@@ -44,11 +47,7 @@ from promptad_db.errors import UsageError
     show_default=True,
     help="With --format html: for how many of the worst cells to show images and maps, where runs kept maps.",
 )
-@click.option(
-    "--data-root",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where the images of the gallery are.  [default: where the runs found them]",
-)
+@data_root_option("Where the images of the gallery are", default="where the runs found them")
 @ci_option
 @output_options
 @db_option

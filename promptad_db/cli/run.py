@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import db_option, look, note, output_options, runs_option, show, talk
+from promptad_db.cli.options import data_root_option, db_option, look, note, output_options, runs_option, show, talk
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.run_options import backbone_options, setting_options, training_options
 from promptad_db.errors import ExitCode
@@ -20,7 +20,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--data-root", type=_FOLDER, required=True, help="The data set: MVTec AD, or VisA in either layout.")
+@data_root_option("The data set, MVTec AD, or VisA in either layout", required=True)
 @click.option("--dataset", required=True, help="Its name: mvtec, visa, or your own.")
 @click.option("--experiment", default="default", show_default=True, help="The name under which runs are compared.")
 @setting_options

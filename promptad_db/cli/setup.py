@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from promptad_db.cli.options import db_option, runs_option, show, talk
+from promptad_db.cli.options import data_root_option, db_option, runs_option, show, talk
 from promptad_db.cli.progress import progress_bar
 from promptad_db.errors import ExitCode, UsageError
 
@@ -60,11 +60,7 @@ def migrate(db: str | None, *, dry_run: bool, no_backup: bool) -> None:
     metavar="NAME=DIR",
     help="A tree of TIFF anomaly maps (DIR/<category>/test/<defect>/<id>.tiff) as this branch; needs --data-root.",
 )
-@click.option(
-    "--data-root",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The data set, in MVTec AD layout, for the ground truth of maps.",
-)
+@data_root_option("The data set, in MVTec AD layout, for the ground truth of maps")
 @click.option("--replace", is_flag=True, help="Take new content for cells that changed since they were ingested.")
 @runs_option
 @db_option

@@ -131,7 +131,12 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--experiment", required=True, help="The name of the sweep, under which its runs are compared.")
 @listed("--dataset", help="The data sets: mvtec, visa, or your own.")
-@click.option("--data-root", multiple=True, help="NAME=FOLDER for each data set, or one FOLDER that holds them all.")
+@click.option(
+    "--data-root",
+    multiple=True,
+    help="NAME=FOLDER for each data set, or one FOLDER that holds them all: a folder or an address (s3://, gs://, "
+    "sftp://).",
+)
 @setting_options
 @training_options
 @backbone_options

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from promptad_db.cli.options import db_option, runs_option, talk
+from promptad_db.cli.options import data_root_option, db_option, runs_option, talk
 from promptad_db.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
@@ -17,11 +20,7 @@ from promptad_db.errors import UsageError
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
 @click.option("--token", help="What the app asks for.  [default: none on this machine, else a random one]")
-@click.option(
-    "--data-root",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where the images are.  [default: where each run found them]",
-)
+@data_root_option("Where the images are", default="where each run found them")
 @click.option("--open/--no-open", "open_browser", default=False, show_default=True, help="Open it in a browser.")
 @runs_option
 @db_option

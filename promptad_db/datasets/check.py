@@ -13,6 +13,7 @@ from promptad_db.datasets.listing import is_file
 from promptad_db.datasets.overlap import identical_images
 from promptad_db.errors import InputError
 from promptad_db.result_set import ResultSet
+from promptad_db.storage import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "dataset", "category", "train", "test_good", "test_anomalous", "defect_types", "masks", "image_sizes", "problems",
 )  # fmt: skip
+_AT_A_TIME = 8  # requests to a store
 _REPLACE = "replace it by a whole copy or take it out"
 
 
@@ -57,7 +59,7 @@ def check_dataset(
     rows: list[tuple[str | int | None, ...]] = []
     problems = []
     done = count(1)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(_AT_A_TIME if is_remote(dataset.root) else os.cpu_count()) as pool:
         for name, category in listed.items():
             if isinstance(category, str):
                 rows.append((dataset.name, name, *(None,) * (len(COLUMNS) - 3), 1))

@@ -16,10 +16,10 @@ from promptad_db.datasets.listing import read_bytes
 from promptad_db.errors import InputError, UsageError
 from promptad_db.files import require_file
 from promptad_db.limits import LARGEST_PICTURE
-from promptad_db.storage import is_remote
+from promptad_db.storage import each, is_remote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -65,12 +65,23 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.boo
     return mask if size is None or mask.shape == size else _resized(mask, size)
 
 
+def read_images(images: Sequence[LabelledImage]) -> Iterable[Image]:
+    """The images as ``read_image`` returns them, in this order; those on a store are asked for some at a time."""
+    paths = [image.path for image in images]
+    return each(paths[0], read_image, paths) if paths and is_remote(paths[0]) else map(read_image, paths)
+
+
 def load_masks(images: Sequence[LabelledImage], height: int, width: int) -> NDArray[np.bool_]:
     """The masks of images as booleans [N, height, width], by nearest neighbour; all false for normal images."""
     masks = np.zeros((len(images), height, width), dtype=bool)
-    for index, image in enumerate(images):
-        if image.mask is not None:
-            masks[index] = read_mask(image.mask, (height, width))
+
+    def load(index: int) -> None:
+        mask = images[index].mask
+        if mask is not None:
+            masks[index] = read_mask(mask, (height, width))
+
+    if images:
+        each(images[0].path, load, range(len(images)))
     return masks
 
 

@@ -12,21 +12,23 @@ from promptad_db.datasets.layout import GOOD, is_category, places
 from promptad_db.datasets.listing import entries, is_file, is_folder, look_again
 from promptad_db.datasets.split_csv import TABLE, read_split
 from promptad_db.errors import InputError, UsageError
-from promptad_db.storage import is_remote
+from promptad_db.storage import folder_at, is_remote
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
 
 _SHOWN = 6
 _LOOKED_INTO = 200
 
 
-def open_dataset(name: str, root: Path) -> Dataset:
+def open_dataset(name: str, root: str | os.PathLike[str]) -> Dataset:
     """The data set ``name`` at ``root``, whose layout is recognised by content.
 
     MVTec AD's folders (``<category>/train/good``, ``<category>/test/<defect type>``, ``<category>/ground_truth``), the
     same with VisA converted to it, or VisA as published (``split_csv/1cls.csv``); the root is the data set itself, or
-    holds it in a folder ``name`` or ``1cls``. Categories are sorted. A ``root`` on a store is one of `promptad_db.storage`.
+    holds it in a folder ``name`` or ``1cls``. Categories are sorted. The root may be the address of a
+    folder on a store, such as ``s3://bucket/mvtec``.
 
     Raises InputError, with what was looked for and what is there, when there is none, or when it is another data set
     than its name says; UsageError for a name that is no plain word.
@@ -34,12 +36,13 @@ def open_dataset(name: str, root: Path) -> Dataset:
     if name in {"", ".."} or PurePath(name).name != name:
         raise UsageError(f"{name!r} is not the name of a data set", f"try {' or '.join(KINDS)}, or a plain word")
     try:
-        look_again(root)
-        dataset = next(filter(None, (_at(name, place) for place in places(root, name))), None)
+        folder = folder_at(root)
+        look_again(folder)
+        dataset = next(filter(None, (_at(name, place) for place in places(folder, name))), None)
         if dataset is None:
-            raise _nothing_found(name, root)
+            raise _nothing_found(name, folder)
     except OSError as error:
-        mend = "check --data-root" + (", and the credentials for it" if is_remote(root) else "")
+        mend = "check --data-root" + (", and the credentials for it" if "://" in str(root) else "")
         raise InputError(f"{error.filename or root}: cannot be read ({error.strerror})", mend) from error
     _require_its_own(dataset)
     return dataset

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from promptad_db import files
+from promptad_db.datasets.listing import read_bytes
 from promptad_db.model.clip import ImageFeatures
 from promptad_db.model.features import Encoded
 
@@ -84,8 +85,7 @@ class FeatureCache:
 
     def _place(self, image: LabelledImage) -> Path:
         if image.path not in self._names:
-            with image.path.open("rb") as file:
-                self._names[image.path] = hashlib.file_digest(file, "sha256").hexdigest()
+            self._names[image.path] = hashlib.sha256(read_bytes(image.path)).hexdigest()
         return self._folder / f"{self._names[image.path]}.safetensors"
 
     def _readable(self, images: Sequence[LabelledImage]) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from promptad_db.datasets.images import read_image
+from promptad_db.datasets.images import read_images
 from promptad_db.model.clip import ImageFeatures
 from promptad_db.model.promptad import nearest_similarities
 
@@ -136,7 +136,7 @@ def _read_ahead(
 
 
 def _pixels(encoder: ClipEncoder, images: Sequence[LabelledImage]) -> Tensor:
-    return encoder.preprocess(read_image(image.path) for image in images)
+    return encoder.preprocess(read_images(images))
 
 
 def _encode(

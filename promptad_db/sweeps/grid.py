@@ -11,6 +11,7 @@ from promptad_db.datasets import open_dataset
 from promptad_db.errors import InputError, UsageError
 from promptad_db.files import folder_name
 from promptad_db.records import MEMORY_ONLY, TASKS, Setting, Task
+from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +70,7 @@ class Grid:
         for flag, numbers, least in (("--k-shot", self.k_shots, 1), ("--seed", self.seeds, 0)):
             if min(numbers) < least:
                 raise UsageError(f"{flag} {min(numbers)} is too small", f"use {least} or more")
-        absolute = {name: Path(root).absolute() for name, root in self.data_roots.items()}
+        absolute = {name: _root_at(root) for name, root in self.data_roots.items()}
         object.__setattr__(self, "data_roots", absolute)
         object.__setattr__(self, "options", _with_absolute_paths(self.options))
 
@@ -115,28 +116,38 @@ class Grid:
 
 
 def data_roots(datasets: Sequence[str], roots: Sequence[str]) -> dict[str, Path]:
-    """Where each data set is, from NAME=FOLDER for some of them, or one FOLDER for all.
+    """Where each data set is, from NAME=FOLDER for some of them, or one FOLDER for all; a FOLDER may be an address.
 
-    Raises UsageError for a data set without a folder, and for the folder of none.
+    Raises InputError for a store that cannot be reached, UsageError for a data set without a folder, and for the folder of none.
     """
     named: dict[str, Path] = {}
     common: list[Path] = []
     for root in roots:
         name, sign, folder = root.partition("=")
         if sign and name in datasets:
-            named[name] = Path(folder)
-        elif sign and not Path(root).exists():
+            named[name] = _root_at(folder)
+        elif sign and "://" not in name and not Path(root).exists():
             raise UsageError(
                 f"--data-root {root}: {name!r} is not among --dataset", f"use one of {', '.join(datasets)}"
             )
         else:
-            common.append(Path(root))
+            common.append(_root_at(root))
     if len(common) > 1:
         raise UsageError("--data-root names several folders for all data sets", "use --data-root NAME=FOLDER for each")
     without = [name for name in datasets if name not in named]
     if without and not common:
         raise UsageError(f"--data-root says nothing of {without[0]}", f"add --data-root {without[0]}=FOLDER")
     return {name: named[name] if name in named else common[0] for name in datasets}
+
+
+def _root_at(root: str | Path) -> Path:
+    try:
+        return folder_at(root).absolute()
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or root}: cannot be reached ({error.strerror})",
+            "check --data-root, and the credentials for it",
+        ) from error
 
 
 def _with_absolute_paths(options: Mapping[str, Any]) -> dict[str, Any]:
