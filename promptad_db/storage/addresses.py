@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_PASSWORD = re.compile(r"(://[^/:@]*):[^/]*@")
 _ON_THIS_MACHINE = ("file", "local")
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "sftp": "sftp", "ssh": "sftp"}
 
@@ -38,15 +39,20 @@ def folder_at(address: str | os.PathLike[str]) -> Path:
     kind = scheme[1].lower()
     try:
         folder: Any = _of_stores()(f"{kind}://{text[scheme.end() :].rstrip('/')}")
-        with reaching(text):
+        with reaching(without_password(text)):
             folder.fs  # noqa: B018 - asks for the driver, and for the connection where there is one
     except ImportError as error:
         extra = _EXTRAS.get(kind)
         mend = f"pip install 'promptad-db[{extra}]'" if extra else f"install the fsspec driver of {kind}://"
-        raise UsageError(f"{text}: addresses of this kind need a driver ({error})", mend) from error
+        raise UsageError(f"{without_password(text)}: addresses of this kind need a driver ({error})", mend) from error
     except ValueError as error:
-        raise UsageError(f"{text}: not an address that fsspec knows", "for example s3://bucket/runs") from error
+        raise UsageError(f"{without_password(text)}: not an address that fsspec knows", "for example s3://bucket/runs") from error
     return cast("Path", folder)
+
+
+def without_password(address: str) -> str:
+    """An address as it may be shown and kept: without the password that it may hold."""
+    return _PASSWORD.sub(r"\1@", address)
 
 
 def is_remote(folder: object) -> bool:
