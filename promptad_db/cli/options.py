@@ -83,7 +83,7 @@ class Folder(click.Path):
             there = not self.exists or is_folder(folder)
         except OSError as error:
             raise InputError(
-                f"{error.filename or value}: cannot be reached ({error.strerror})",
+                f"{error.filename}: cannot be reached ({error.strerror})",
                 "check the address, the network, and the credentials that its driver finds",
             ) from error
         if not there:

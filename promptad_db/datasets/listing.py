@@ -36,7 +36,7 @@ def entries(folder: Path) -> Iterable[Entry]:
     if is_remote(folder):
         return _on_store(folder).values()
     with os.scandir(folder) as found:
-        return [Entry(entry.name, entry.is_dir()) for entry in found]
+        return [Entry(entry.name, _leads_to_folder(entry)) for entry in found]
 
 
 def is_folder(path: Path) -> bool:
@@ -90,6 +90,13 @@ def look_again(root: Path) -> None:
         stored.fs.invalidate_cache()
         for folder in [one for one in _KNOWN if one.is_relative_to(root)]:
             _KNOWN.pop(folder, None)
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
 
 
 def _entry(path: Path) -> Entry | None:

@@ -42,7 +42,7 @@ def open_dataset(name: str, root: str | os.PathLike[str]) -> Dataset:
         if dataset is None:
             raise _nothing_found(name, folder)
     except OSError as error:
-        mend = "check --data-root" + (", and the credentials for it" if "://" in str(root) else "")
+        mend = "check --data-root" + (", and the credentials for it" if "://" in str(error.filename) else "")
         raise InputError(f"{error.filename or root}: cannot be read ({error.strerror})", mend) from error
     _require_its_own(dataset)
     return dataset

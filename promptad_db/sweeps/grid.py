@@ -12,6 +12,7 @@ from promptad_db.errors import InputError, UsageError
 from promptad_db.files import folder_name
 from promptad_db.records import MEMORY_ONLY, TASKS, Setting, Task
 from promptad_db.storage import folder_at
+from promptad_db.storage.addresses import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,7 +129,8 @@ def data_roots(datasets: Sequence[str], roots: Sequence[str]) -> dict[str, Path]
             named[name] = _root_at(folder)
         elif sign and "://" not in name and not Path(root).exists():
             raise UsageError(
-                f"--data-root {root}: {name!r} is not among --dataset", f"use one of {', '.join(datasets)}"
+                f"--data-root {without_password(root)}: {name!r} is not among --dataset",
+                f"use one of {', '.join(datasets)}",
             )
         else:
             common.append(_root_at(root))
@@ -145,7 +147,7 @@ def _root_at(root: str | Path) -> Path:
         return folder_at(root).absolute()
     except OSError as error:
         raise InputError(
-            f"{error.filename or root}: cannot be reached ({error.strerror})",
+            f"{error.filename}: cannot be reached ({error.strerror})",
             "check --data-root, and the credentials for it",
         ) from error
 
