@@ -48,6 +48,10 @@ class InputError(PromptadError, ValueError):
     """A file, a folder or an array that cannot be trusted; the message names it."""
 
 
+class NothingToIngestError(InputError):
+    """The places given hold neither run folders nor result files."""
+
+
 class DatabaseError(PromptadError):
     """The database is missing, locked, broken, or of another version."""
 

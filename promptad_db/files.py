@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 from promptad_db.errors import InputError
 from promptad_db.limits import DEEPEST_JSON, LARGEST_TEXT
+from promptad_db.storage import is_remote, read_object, write_object
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,9 +55,8 @@ def own_names(folder: Path) -> set[str]:
 
 def read_text(path: Path) -> str:
     """A small text file in UTF-8, with or without a byte order mark; InputError names the file."""
-    require_file(path, LARGEST_TEXT)
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return _read_small(path).decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -65,9 +65,17 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file; NaN, infinities, broken or endless files are an InputError that names the file."""
-    require_file(path, LARGEST_TEXT)
     try:
-        content = json.loads(path.read_bytes(), parse_constant=_refuse_constant, parse_float=_finite_float)
+        content = _read_small(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return parse_json(path, content)
+
+
+def parse_json(path: Path, content: bytes) -> Any:
+    """The content of the JSON that was read from a file or an object; InputError as ``read_json``."""
+    try:
+        parsed = json.loads(content, parse_constant=_refuse_constant, parse_float=_finite_float)
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: not valid JSON ({error.msg} at line {error.lineno})") from error
     except UnicodeDecodeError as error:
@@ -76,22 +84,27 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: nested too deeply") from error
     except _NotANumberError as error:
         raise InputError(f"{path}: holds {error}, which is not a number") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-    _require_shallow(path, content)
-    return content
+    _require_shallow(path, parsed)
+    return parsed
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file that is there whole or not at all."""
-    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
-    write_bytes(path, (text + "\n").encode())
+    write_bytes(path, json_bytes(content))
+
+
+def json_bytes(content: Any) -> bytes:
+    """The bytes of a JSON file; ValueError for NaN and infinities."""
+    return (json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all."""
+    """Write a file, or an object of a store, that is there whole or not at all."""
+    if is_remote(path):
+        write_object(path, content)
+        return
     temporary = temporary_name(path)
     try:
         with temporary.open("wb") as file:
@@ -147,6 +160,13 @@ def is_text(value: object) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _read_small(path: Path) -> bytes:
+    if is_remote(path):
+        return read_object(path, LARGEST_TEXT)
+    require_file(path, LARGEST_TEXT)
+    return path.read_bytes()
 
 
 def _require_shallow(path: Path, content: Any) -> None:

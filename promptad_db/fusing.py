@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptad_db import run_folder
@@ -14,9 +13,11 @@ from promptad_db.errors import DatabaseError, InputError, NoRowsError, UsageErro
 from promptad_db.fused_runs import FuseOptions, FuseOutcome, Fusion, reason_of
 from promptad_db.fusion.gate import gate_of_document
 from promptad_db.fusion.recipes import custom_recipe, recipes
+from promptad_db.storage import folder_at, lock_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from promptad_db.db.connect import Where
     from promptad_db.db.selection import Filters
@@ -51,7 +52,7 @@ def fuse(
         raise UsageError("name is for a rule that is a function", f"the branch of {rule} has a name of its own")
     chosen = [custom_recipe(rule, name, calibrate)] if callable(rule) else recipes([rule], calibrate)
     database = database_path(db)
-    folder = Path(run)
+    folder = folder_at(run)
     if not run_folder.is_run_folder(folder):
         from promptad_db.db.runs import folder_of
 
@@ -129,7 +130,7 @@ def fuse_folders(
     work.learn(progress)
     for done, folder in enumerate(folders, start=1):
         try:
-            with locked(folder / ".fuse", exclusive=True):
+            with locked(lock_place(folder / ".fuse"), exclusive=True):
                 run_folder.mend(folder)
                 work.fuse_run(folder)
         except (InputError, DatabaseError) as error:
@@ -145,7 +146,7 @@ def fuse_folders(
 
 def read_gate(folder: str | os.PathLike[str], category: str, branch: str = "gate") -> Gate:
     """The gate that made a branch (gate, gate_hard, ...) of a category in a run folder: coefficients, training cells."""
-    return gate_of_document(run_folder.read_category_gate(Path(folder), category, branch))
+    return gate_of_document(run_folder.read_category_gate(folder_at(folder), category, branch))
 
 
 def _index(outcome: FuseOutcome, database: Where) -> None:

@@ -12,10 +12,11 @@ from promptad_db import run_folder
 from promptad_db.db.connect import db_option
 from promptad_db.db.outcome import IndexOutcome
 from promptad_db.db.write import index_folders
-from promptad_db.errors import DatabaseError, InputError
+from promptad_db.errors import DatabaseError, InputError, NothingToIngestError
 from promptad_db.files import read_json, require_file
 from promptad_db.readers import FILE_READERS, ImportedRun, ImportOptions, Reader, mvtec_maps, pipe_tables
 from promptad_db.readers.store import store
+from promptad_db.storage import folder_at, is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -72,7 +73,7 @@ def ingest(
     """
     options = options or ImportOptions()
     outcome = IngestOutcome()
-    found = _walk([Path(path) for path in paths], outcome)
+    found = _walk([folder_at(path) for path in paths], outcome)
     folders = list(found.run_folders)
     root = run_folder.default_root(runs)
     imported = _read_foreign(found, options, outcome)
@@ -86,9 +87,10 @@ def ingest(
             outcome.rejected.append((min(run.files), str(error)))
         progress("writing run folders", done, len(imported))
     if not folders and not outcome.rejected:
-        raise InputError(
+        raise NothingToIngestError(
             f"nothing to ingest in {', '.join(map(str, paths)) or 'the branches given'}",
-            f"looked for run folders (run.json) and result files ({', '.join(SUFFIXES + LOG_SUFFIXES)}); see promptad-db ingest --help",
+            f"looked for run folders (run.json) and, on this machine, result files ({', '.join(SUFFIXES + LOG_SUFFIXES)}); "
+            "see promptad-db ingest --help",
         )
     folders = list({folder.resolve(): None for folder in folders})
     _index(folders, db, outcome, replace=replace, progress=progress)
@@ -123,9 +125,11 @@ def _index(
 def _walk(paths: Sequence[Path], outcome: IngestOutcome) -> _Found:
     found = _Found()
     for path in paths:
-        if not path.exists():
+        if is_remote(path):
+            found.run_folders += run_folder.walk_runs(path)
+        elif not path.exists():
             raise InputError(f"{path}: does not exist")
-        if path.is_dir():
+        elif path.is_dir():
             for candidate in _below(path, outcome):
                 _classify(candidate, found, outcome, named=False)
         else:
@@ -220,5 +224,7 @@ def _rejecting(outcome: IngestOutcome) -> Callable[[Path, str], None]:
 
 
 def rejected_lines(rejected: Iterable[tuple[Path, str]]) -> list[str]:
-    """One line a rejected file: its path, then the reason."""
-    return [f"{path}: {reason.removeprefix(f'{path}: ')}" for path, reason in rejected]
+    """One line a rejected file or folder: its path, or that of what is wrong in it, then the reason."""
+    return [
+        reason if reason.startswith((f"{path}: ", f"{path}/")) else f"{path}: {reason}" for path, reason in rejected
+    ]

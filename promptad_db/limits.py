@@ -38,5 +38,8 @@ LARGEST_PICTURE = 1 << 26
 LARGEST_CATEGORY = 1 << 30
 """Pixels of all masks or rendered maps of one category: a thousand of 1024 x 1024."""
 
+LARGEST_DOWNLOAD = 16 << 30
+"""Bytes of the files of one category on a store, which come to this machine before they are read."""
+
 LONGEST_MESSAGE = 2000
 """Characters of an error: it quotes what it found, and a file decides how long that is."""

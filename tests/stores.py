@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from contextlib import contextmanager
 from itertools import count
@@ -15,6 +16,10 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Read when gcsfs is imported: else it asks Google itself, over gRPC, what kind of bucket each one is.
+os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+
+USER, PASSWORD = "tester", "secret"
 KINDS = ("s3", "gs", "sftp")
 _DRIVERS = {"s3": ("s3fs", "moto"), "gs": ("gcsfs", "gcp_storage_emulator"), "sftp": ("paramiko", "asyncssh")}
 _NUMBERS = count(1)
@@ -43,7 +48,9 @@ def gs_server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def sftp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """An SFTP server that shows one folder, and knows one key, which is in ``.ssh`` of the HOME of its clients."""
+    """An SFTP server that shows one folder to two users: whoever has the key in ``.ssh`` of the clients' HOME, and USER
+    with PASSWORD.
+    """
     with _sftp(tmp_path_factory.mktemp("sftp")) as server:
         yield server
 
@@ -70,11 +77,12 @@ def upload(local_folder: str | Path, address: str) -> str:
     """Put all files below a folder of this machine below an address, which is returned."""
     fs, root = _reached(address)
     folder = Path(local_folder)
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            name = f"{root}/{path.relative_to(folder).as_posix()}"
-            fs.makedirs(name.rpartition("/")[0], exist_ok=True)
-            fs.pipe_file(name, path.read_bytes())
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    names = [f"{root}/{path.relative_to(folder).as_posix()}" for path in files]
+    for parent in sorted({name.rpartition("/")[0] for name in names}):
+        fs.makedirs(parent, exist_ok=True)
+    for path, name in zip(files, names, strict=True):
+        fs.pipe_file(name, path.read_bytes())
     fs.invalidate_cache()
     return address
 
@@ -132,8 +140,6 @@ def _gs() -> Iterator[Server]:
     server.start()
     environment = {
         "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{server._api._httpd.server_port}",
-        # It would ask Google itself over gRPC what kind of bucket each one is.
-        "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
     }
     yield Server("gs://", environment)
     server.stop()
@@ -154,10 +160,18 @@ def _sftp(place: Path) -> Iterator[Server]:
     thread.start()
     connections: list[asyncssh.SSHServerConnection] = []
 
+    class Door(asyncssh.SSHServer):
+        def password_auth_supported(self) -> bool:
+            return True
+
+        def validate_password(self, username: str, password: str) -> bool:
+            return (username, password) == (USER, PASSWORD)
+
     async def begun() -> asyncssh.SSHAcceptor:
         return await asyncssh.listen(
             "127.0.0.1",
             0,
+            server_factory=Door,
             server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
             authorized_client_keys=asyncssh.import_authorized_keys(key.export_public_key().decode()),
             sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=place / "shown"),

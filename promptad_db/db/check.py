@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptad_db import run_folder
@@ -15,6 +14,7 @@ from promptad_db.db.selection import Filters, choose_runs, fill
 from promptad_db.db.sql_files import load_sql, names
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.result_set import ResultSet, Section
+from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
     import os
@@ -114,11 +114,11 @@ def _rows(connection: sa.Connection, name: str) -> list[Row]:
             **dict.fromkeys(_CELL),
             "severity": "error",
             "run_id": run_id,
-            "what": f"folders of runs in {Path(folder).parent} are gone",
+            "what": f"folders of runs in {folder_at(folder).parent} are gone",
             "advice": "bring them back, or ingest them from where they are now; without them fuse and rebuild lose the run",
         }
         for run_id, folder in fetch(connection, query).rows
-        if not run_folder.is_run_folder(Path(folder))
+        if not run_folder.is_run_folder(folder_at(folder))
     ]
 
 

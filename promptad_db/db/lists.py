@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.db import connect
@@ -11,8 +10,11 @@ from promptad_db.db.query import fetch
 from promptad_db.db.selection import resolve_runs
 from promptad_db.db.sql_files import load_sql
 from promptad_db.errors import UsageError
+from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from promptad_db.db.connect import Where
     from promptad_db.result_set import ResultSet
 
@@ -84,7 +86,7 @@ def choices(database: Where) -> dict[str, list[str]]:
 
 def run_places(database: Where) -> list[Path]:
     """The folders in which the run folders of the database lie."""
-    return [Path(place) for (place,) in _listed(database, "run_places").rows]
+    return [folder_at(place) for (place,) in _listed(database, "run_places").rows]
 
 
 def run_cells(database: Where, run: str) -> ResultSet:

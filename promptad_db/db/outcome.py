@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 
 @dataclass
 class IndexOutcome:
-    """What indexing did: runs new to the database, runs with new categories, unchanged ones, and what was refused."""
+    """What indexing did: runs new to the database, runs with new categories, unchanged ones, and what was refused.
+
+    ``categories`` is how many of a new or extended run were written.
+    """
 
     added: list[str] = field(default_factory=list)
     extended: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     rejected: list[tuple[Path, str]] = field(default_factory=list)
+    categories: dict[str, int] = field(default_factory=dict)
 
     def extend(self, other: IndexOutcome) -> None:
         """Add what another indexing did."""
@@ -25,6 +31,7 @@ class IndexOutcome:
         self.extended += other.extended
         self.unchanged += other.unchanged
         self.rejected += other.rejected
+        self.categories |= other.categories
 
     def about(self, folders: Iterable[Path]) -> IndexOutcome:
         """The part of it that is about some run folders."""
@@ -35,6 +42,7 @@ class IndexOutcome:
             [run_id for run_id in self.extended if run_id in names],
             [run_id for run_id in self.unchanged if run_id in names],
             [(place, reason) for place, reason in self.rejected if not wanted.isdisjoint((place, *place.parents))],
+            {run_id: count for run_id, count in self.categories.items() if run_id in names},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -44,4 +52,4 @@ class IndexOutcome:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> IndexOutcome:
         """The inverse of ``to_json``."""
-        return cls(**{**content, "rejected": [(Path(place), reason) for place, reason in content["rejected"]]})
+        return cls(**{**content, "rejected": [(folder_at(place), reason) for place, reason in content["rejected"]]})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptad_db.cell_view import curves
@@ -14,9 +13,11 @@ from promptad_db.db.significance import critical_difference
 from promptad_db.errors import InputError, NoRowsError, UsageError
 from promptad_db.records import LEVEL_OF_TASK
 from promptad_db.result_set import ResultSet
+from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from promptad_db.db.connect import Where
     from promptad_db.db.selection import Filters
@@ -101,7 +102,7 @@ def cell_places(database: Where, filters: Filters) -> tuple[list[CellPlace], lis
     with connect.reading(database) as connection:
         filters, notes = select(connection, filters)
         records = section_rows(connection, "plots", "places", filters).records()
-    return [CellPlace(**{**row, "folder": Path(row["folder"])}) for row in records], notes
+    return [CellPlace(**{**row, "folder": folder_at(row["folder"])}) for row in records], notes
 
 
 def one_cell(database: Where, filters: Filters) -> tuple[CellPlace, list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptad_db import run_folder
@@ -17,9 +16,11 @@ from promptad_db.db.tables import metadata
 from promptad_db.db.write import index_directly, index_within
 from promptad_db.errors import DatabaseError, DatabaseLockedError, InputError, SchemaError, UsageError
 from promptad_db.files import temporary_name
+from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import sqlalchemy as sa
 
@@ -135,7 +136,7 @@ def _read_folders(place: DuckDBFile, *, locked: bool = False) -> list[Path] | No
 
 
 def _known(connection: sa.Connection) -> list[Path]:
-    return [Path(row[0]) for row in fetch(connection, "SELECT folder FROM runs ORDER BY run_id").rows]
+    return [folder_at(row[0]) for row in fetch(connection, "SELECT folder FROM runs ORDER BY run_id").rows]
 
 
 def _set_aside(database: Path) -> Path:

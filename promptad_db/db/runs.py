@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptad_db import run_folder
@@ -16,15 +14,16 @@ from promptad_db.db.stored import delete_rows
 from promptad_db.db.write import index_folders
 from promptad_db.errors import InputError, NoRowsError
 from promptad_db.result_set import ResultSet, Section
+from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from promptad_db.db.connect import Where
     from promptad_db.db.selection import Filters
     from promptad_db.records import RunInfo
 
-TRASH = ".trash"
 LEARNED = "learned"
 
 
@@ -57,7 +56,7 @@ def select_folders(database: Where, filters: Filters) -> tuple[dict[str, Path], 
     if not found:
         described = "; ".join(f"{name} {', '.join(map(str, value))}" for name, value in listed.items() if value)
         raise NoRowsError(f"no run matches {described}", "see what there is: promptad-db runs list")
-    return {run_id: Path(folder) for run_id, folder in found}, notes
+    return {run_id: folder_at(folder) for run_id, folder in found}, notes
 
 
 def show_run(database: Where, run: str) -> list[Section]:
@@ -70,7 +69,7 @@ def show_run(database: Where, run: str) -> list[Section]:
         query = load_sql("lists", "run_numbers")
         numbers = fetch(connection, query.sql, run_id=run_id)
     rows = [(name, value) for name, value in row.items() if value is not None]
-    folder = Path(row["folder"])
+    folder = folder_at(row["folder"])
     learned: list[Section] = []
     if run_folder.is_run_folder(folder):
         info = run_folder.read_run(folder)
@@ -108,23 +107,15 @@ def delete_run(database: Where, run: str) -> Path | None:
         row = fetch(connection, load_sql("lists", "run_row").sql, run_id=run_id).records()[0]
         place.hold(connection, [run_id])
         delete_rows(connection, [run_id])
-        folder = Path(row["folder"])
-        if not folder.is_dir():
-            return None
-        trash = folder.parent / TRASH
-        trash.mkdir(exist_ok=True)
-        discarded = trash / folder.name
-        if discarded.exists():
-            shutil.rmtree(discarded)
-        folder.rename(discarded)
-        return discarded
+        folder = folder_at(row["folder"])
+        return run_folder.discard(folder) if folder.is_dir() else None
 
 
 def folder_of(database: Where, run: str) -> Path:
     """The folder of a run, by its id or an unambiguous part of it; InputError when the folder is gone."""
     with connect.reading(database) as connection:
         run_id = _one(connection, run)
-        folder = Path(fetch(connection, load_sql("lists", "run_row").sql, run_id=run_id).records()[0]["folder"])
+        folder = folder_at(fetch(connection, load_sql("lists", "run_row").sql, run_id=run_id).records()[0]["folder"])
     if not run_folder.is_run_folder(folder):
         raise InputError(
             f"{folder}: the folder of run {run_id} is gone", "bring it back, or ingest it from where it is now"

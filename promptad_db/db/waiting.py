@@ -12,16 +12,17 @@ import os
 import secrets
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptad_db import files
 from promptad_db.db.lock import Pauses, holding, patience
 from promptad_db.db.outcome import IndexOutcome
 from promptad_db.errors import DatabaseError, DatabaseLockedError, InputError
+from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     Index = Callable[[list[Path]], IndexOutcome]
 
@@ -129,7 +130,7 @@ def _others(queue: Path, own: Ticket) -> Iterator[Ticket]:
             continue
         try:
             content: Any = files.read_json(path)
-            yield Ticket(path, [Path(folder) for folder in content["folders"]])
+            yield Ticket(path, [folder_at(folder) for folder in content["folders"]])
         except (InputError, KeyError, TypeError):
             path.unlink(missing_ok=True)  # taken back meanwhile, or not one of ours
 

@@ -10,6 +10,7 @@ import numpy as np
 from promptad_db import run_folder
 from promptad_db.errors import InputError
 from promptad_db.files import sha256_of
+from promptad_db.storage import subfolders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 def store(run: ImportedRun, root: Path, reject: Reject, *, replace_existing: bool) -> Path:
     """The run folder of an imported run: a new one, or the one of the same run with what is new added to it."""
     suffix = run.fingerprint()
-    existing = sorted(filter(run_folder.is_run_folder, root.glob(f"*-{suffix}"))) if root.is_dir() else []
+    alike = [folder for folder in subfolders(root) if folder.name.endswith(f"-{suffix}")]
+    existing = list(filter(run_folder.is_run_folder, alike))
     source = {"kind": run.kind, "files": [_source_file(path) for path in sorted(run.files)]}
     changed = False
     if existing:

@@ -14,6 +14,7 @@ from promptad_db.errors import InputError
 from promptad_db.files import sha256_of
 from promptad_db.model.promptad import CONTEXTS
 from promptad_db.records import Setting
+from promptad_db.storage import subfolders
 from promptad_db.tracking import ActiveRun, resume_run, start_run
 
 if TYPE_CHECKING:
@@ -199,10 +200,8 @@ def _learned_by(source: RunInfo, categories: Iterable[str]) -> dict[str, Any]:
 
 def _earlier(root: Path, wanted: dict[str, Any], setting: Setting) -> Path | None:
     """The newest run folder below ``root`` that has these settings."""
-    if not root.is_dir():
-        return None
     mark = f"-k{setting.k_shot}-s{setting.seed}-{setting.task}-"
-    for folder in sorted(root.iterdir(), reverse=True):
+    for folder in reversed(subfolders(root)):
         if mark not in folder.name or not run_folder.is_run_folder(folder):
             continue
         try:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import getpass
+import hashlib
 import os
 import re
+import tempfile
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,14 +22,17 @@ if TYPE_CHECKING:
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _PASSWORD = re.compile(r"(://[^/:@]*):[^/]*@")
 _ON_THIS_MACHINE = ("file", "local")
+# Other processes write what a store lists, so no listing of a run folder may be kept.
+_KEEPING_LISTINGS = ("s3", "s3a", "gs", "gcs")
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "sftp": "sftp", "ssh": "sftp"}
 
 
-def folder_at(address: str | os.PathLike[str]) -> Path:
+def folder_at(address: str | os.PathLike[str], *, keep_listings: bool = False) -> Path:
     """The folder at a path or an address; ``str`` of it is the address again.
 
     A folder of a store is a ``UPath``: it has the methods of a ``Path`` without being one, and stands in its place
-    wherever folders are handed on. Raises UsageError for an address of an unknown kind, or whose driver is not
+    wherever folders are handed on. With ``keep_listings`` a store is asked once what it holds, which suits data that
+    nobody changes. Raises UsageError for an address of an unknown kind, or whose driver is not
     installed; OSError for a store that cannot be reached.
     """
     if is_remote(address):
@@ -38,7 +45,8 @@ def folder_at(address: str | os.PathLike[str]) -> Path:
         return Path(text[scheme.end() :])
     kind = scheme[1].lower()
     try:
-        folder: Any = _of_stores()(f"{kind}://{text[scheme.end() :].rstrip('/')}")
+        options = {} if keep_listings or kind not in _KEEPING_LISTINGS else {"use_listings_cache": False}
+        folder: Any = _of_stores()(f"{kind}://{text[scheme.end() :].rstrip('/')}", **options)
         with reaching(without_password(text)):
             folder.fs  # noqa: B018 - asks for the driver, and for the connection where there is one
     except ImportError as error:
@@ -46,7 +54,9 @@ def folder_at(address: str | os.PathLike[str]) -> Path:
         mend = f"pip install 'promptad-db[{extra}]'" if extra else f"install the fsspec driver of {kind}://"
         raise UsageError(f"{without_password(text)}: addresses of this kind need a driver ({error})", mend) from error
     except ValueError as error:
-        raise UsageError(f"{without_password(text)}: not an address that fsspec knows", "for example s3://bucket/runs") from error
+        raise UsageError(
+            f"{without_password(text)}: not an address that fsspec knows", "for example s3://bucket/runs"
+        ) from error
     return cast("Path", folder)
 
 
@@ -71,6 +81,24 @@ def reaching(where: object) -> Iterator[None]:
         reason = (str(getattr(error, "strerror", None) or error).splitlines() or [type(error).__name__])[0]
         kind = next((one for one in (FileNotFoundError, PermissionError) if isinstance(error, one)), OSError)
         raise kind(getattr(error, "errno", None) or errno.EIO, reason, str(where)) from error
+
+
+def lock_place(path: Path) -> Path:
+    """Where a lock on a path lies: beside it. A store has no locks; one on it keeps apart the processes of this machine."""
+    if not is_remote(path):
+        return path
+    locks = Path(tempfile.gettempdir(), f"promptad-db-locks-{getpass.getuser()}")
+    locks.mkdir(mode=0o700, exist_ok=True)
+    return locks / hashlib.sha256(str(path).encode()).hexdigest()[:32]
+
+
+def modified_at(path: Path) -> datetime:
+    """When a file or an object was last written."""
+    if not is_remote(path):
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    with reaching(path):
+        time: datetime = path.fs.modified(path.path)  # type: ignore[attr-defined]
+    return time
 
 
 @cache

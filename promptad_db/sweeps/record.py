@@ -16,6 +16,7 @@ from promptad_db import files
 from promptad_db.db.lock import holding
 from promptad_db.errors import InputError, NoRowsError, UsageError
 from promptad_db.records import Setting
+from promptad_db.storage import files_in, is_remote, lock_place, modified_at
 from promptad_db.sweeps.grid import CellKey, Grid
 
 if TYPE_CHECKING:
@@ -66,7 +67,6 @@ def recording(root: Path, grid: Grid) -> Iterator[Record]:
     Raises UsageError while another driver is at the sweep.
     """
     record = Record(_path(root, grid.experiment), grid)
-    record.path.parent.mkdir(parents=True, exist_ok=True)
     with holding(_lock_file(record.path)) as alone:
         if not alone:
             raise UsageError(
@@ -87,14 +87,14 @@ def read_record(root: Path, experiment: str | None = None) -> Record:
     Raises NoRowsError when there is none, InputError when it cannot be read.
     """
     if experiment is None:
-        records = sorted((root / FOLDER).glob("*.json"), key=lambda path: path.stat().st_mtime)
+        records = sorted(files_in(root / FOLDER, ".json"), key=modified_at)
         if not records:
             raise NoRowsError(f"{root}: no sweep was started here", "start one: promptad-db sweep; or give --runs")
         path = records[-1]
     else:
         path = _path(root, experiment)
         if not path.is_file():
-            known = sorted(files.text_of(one.stem) for one in (root / FOLDER).glob("*.json"))
+            known = sorted(files.text_of(one.stem) for one in files_in(root / FOLDER, ".json"))
             raise NoRowsError(
                 f"{root}: no sweep {experiment!r} was started here", f"there are: {', '.join(known) or 'none'}"
             )
@@ -128,7 +128,9 @@ def _path(root: Path, experiment: str) -> Path:
 
 
 def _lock_file(path: Path) -> Path:
-    return path.with_suffix(".lock")
+    if not is_remote(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return lock_place(path.with_suffix(".lock"))
 
 
 def _plain(grid: Grid) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def _of_cell(request: Request, name: str) -> tuple[Any, str]:
 
 
 @lru_cache(maxsize=8)
-def _curves(folder: Path, category: str, level: Level, branches: tuple[str, ...], _changed: int) -> ResultSet:
+def _curves(folder: Path, category: str, level: Level, branches: tuple[str, ...], _changed: object) -> ResultSet:
     return curves(folder, category, level, branches, steps=_STEPS)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from promptad_db import run_folder
 from promptad_db.errors import InputError, NoRowsError
+from promptad_db.storage import is_remote, modified_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from promptad_db.records import RunInfo
 
 SILENT_AFTER = timedelta(minutes=30)
+STORE_EVERY = 30.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,8 @@ class LiveRuns:
 
     def __init__(self, roots: Iterable[Path]) -> None:
         self._roots = {root.resolve(): None for root in roots}
-        self._seen: dict[Path, tuple[int, bool]] = {}
+        self._seen: dict[Path, tuple[datetime, bool]] = {}
+        self._asked: dict[Path, tuple[float, list[LiveRun]]] = {}
         self._lock = threading.Lock()
 
     def watch(self, roots: Iterable[Path]) -> None:
@@ -60,8 +65,7 @@ class LiveRuns:
         """The runs that are running now, the newest first."""
         with self._lock:
             roots = list(self._roots)
-        folders = [folder for root in roots for folder in run_folder.find_runs(root) if self._may_run(folder)]
-        found = [run for run in map(_look, folders) if run is not None]
+        found = [run for root in roots for run in self._running_in(root)]
         return sorted(found, key=lambda run: (run.info.created_at, run.info.run_id), reverse=True)
 
     def one(self, run_id: str) -> LiveRun:
@@ -71,10 +75,23 @@ class LiveRuns:
                 return run
         raise NoRowsError(f"no run is called {run_id}", "see what there is on the page Runs")
 
+    def _running_in(self, root: Path) -> list[LiveRun]:
+        """The runs below a root that are running; a store is asked now and then, as each question is a request."""
+        asked, running = self._asked.get(root, (-math.inf, []))
+        if is_remote(root) and time.monotonic() < asked + STORE_EVERY:
+            return running
+        try:
+            folders = [folder for folder in run_folder.find_runs(root) if self._may_run(folder)]
+            running = [run for run in map(_look, folders) if run is not None]
+        except OSError:  # the store is away; the pages of what is in the database are not
+            running = []
+        self._asked[root] = time.monotonic(), running
+        return running
+
     def _may_run(self, folder: Path) -> bool:
         """Whether a run was running when its run.json was last written."""
         try:
-            changed = (folder / run_folder.RUN_FILE).stat().st_mtime_ns
+            changed = modified_at(folder / run_folder.RUN_FILE)
             if self._seen.get(folder, (None,))[0] != changed:
                 self._seen[folder] = (changed, run_folder.read_run(folder).status == "running")
         except (OSError, InputError):
@@ -85,13 +102,13 @@ class LiveRuns:
 def _look(folder: Path) -> LiveRun | None:
     try:
         info = run_folder.read_run(folder)
-        categories = run_folder.list_categories(folder)
-        done = sorted(categories, key=lambda name: run_folder.category_folder(folder, name).stat().st_mtime)
-        changed = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+        written, categories = run_folder.times(folder)
     except (OSError, InputError):  # it finished, moved or went away while we looked
         return None
     if info.status != "running":
         return None
     shots = info.config.get("shots")
     planned = len(shots) if isinstance(shots, dict) and shots else None
+    done = sorted(categories, key=lambda name: (categories[name], name))
+    changed = max([written, *categories.values()])
     return LiveRun(info, folder, done, planned, changed, datetime.now(UTC) - changed > SILENT_AFTER)
