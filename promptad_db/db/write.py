@@ -127,7 +127,7 @@ def _batches(
     for folder in folders:
         try:
             run = _read_run(folder, known.get(folder.name))
-        except InputError as error:
+        except (InputError, OSError) as error:
             outcome.rejected.append((folder, str(error)))
             continue
         finally:
@@ -182,7 +182,10 @@ def _write_batch(connection: sa.Connection, batch: list[FolderRows], *, replace:
     for run in writing.values():
         if run.rows is None:
             run.read_rows()
-        if run.info.run_id in known:
+        stored = known.get(run.info.run_id)
+        new = run.fingerprints.items() - (stored.fingerprints if stored else {}).items()
+        outcome.categories[run.info.run_id] = len(new)
+        if stored:
             _delete_before_writing(connection, run)
     if writing:
         _insert_runs(connection, list(writing.values()))
