@@ -16,7 +16,7 @@ _LINES_EVERY = 1000
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     """A function that hears of the stage, its steps done and in all."""
     if not sys.stderr.isatty():
-        yield _log_line
+        yield log_line
         return
     from rich.console import Console
     from rich.markup import escape
@@ -43,7 +43,8 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
         yield step
 
 
-def _log_line(what: str, done: int, total: int) -> None:
+def log_line(what: str, done: int, total: int) -> None:
+    """Progress of long work in a log: a line now and then."""
     from promptad_db.report.values import visible
 
     if done % _LINES_EVERY == 0 and done < total:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from promptad_db.cli.options import data_root_option, db_option, runs_option, show, talk
-from promptad_db.cli.progress import progress_bar
+from promptad_db.cli.progress import log_line, progress_bar
+from promptad_db.cli.stopping import stopped_by_signals
 from promptad_db.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from promptad_db.readers import ImportOptions
 
 
 @click.command()
@@ -62,6 +68,13 @@ def migrate(db: str | None, *, dry_run: bool, no_backup: bool) -> None:
 )
 @data_root_option("The data set, in MVTec AD layout, for the ground truth of maps")
 @click.option("--replace", is_flag=True, help="Take new content for cells that changed since they were ingested.")
+@click.option("--watch", is_flag=True, help="Then go on, until Ctrl-C: take run folders and categories as they appear.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    help="With --watch, the pause between two looks.  [default: 10]",
+)
 @runs_option
 @db_option
 @click.pass_context
@@ -77,6 +90,13 @@ def ingest(ctx: click.Context, /, paths: tuple[Path, ...], branches: tuple[str, 
 
     The same files twice change nothing. A file that cannot be trusted is rejected by name with the reason, everything
     else is taken, and the exit code is 4.
+
+    With --watch, PATHS are folders, and after this first pass each run folder that appears below them, at any depth, is
+    taken, category by category as they are finished. Later files of other formats are not: a half-written CSV cannot be
+    told from a whole one. Every arrival is a line on stderr. Between two looks the database is free; while it is locked
+    or away, or a folder cannot be listed, the looks are repeated less and less often, up to once a minute. A look at
+    10,000 run folders on a local disk that have not changed takes SECONDS_OF_A_LOOK. Ctrl-C and SIGTERM end it with
+    exit code 0; whatever comes meanwhile is taken at the next start.
     """
     from promptad_db.ingestion import ingest as take
     from promptad_db.ingestion import rejected_lines
@@ -88,15 +108,14 @@ def ingest(ctx: click.Context, /, paths: tuple[Path, ...], branches: tuple[str, 
         branches=_named_folders(branches),
         **{name: options[name] for name in ("experiment", "method", "dataset", "k_shot", "seed", "task", "data_root")},
     )
+    where = {name: options[name] for name in ("db", "runs", "replace")}
+    if options["watch"]:
+        _watch(paths, import_options, options["interval"], where)
+        return
+    if options["interval"]:
+        raise click.UsageError("--interval goes with --watch")
     with progress_bar() as progress:
-        outcome = take(
-            *paths,
-            db=options["db"],
-            runs=options["runs"],
-            options=import_options,
-            replace=options["replace"],
-            progress=progress,
-        )
+        outcome = take(*paths, options=import_options, progress=progress, **where)
     talk(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
     talk([outcome.summary()])
     if outcome.rejected:
@@ -133,6 +152,23 @@ def rebuild(ctx: click.Context, roots: tuple[Path, ...], *, forget_missing: bool
     talk([f"{path}: {len(outcome.added)} runs"])
     if outcome.rejected:
         ctx.exit(ExitCode.BAD_INPUT)
+
+
+def _watch(paths: tuple[Path, ...], options: ImportOptions, interval: float | None, where: dict[str, Any]) -> None:
+    from promptad_db.watching import INTERVAL, watch
+
+    if not paths:
+        raise click.UsageError("--watch needs a PATH to watch")
+    os.environ.setdefault("PROMPTAD_LOCK_TIMEOUT", "10")  # a wait for the lock hears no Ctrl-C, and is tried again
+    with stopped_by_signals() as stop:
+        watched = watch(
+            *paths, options=options, interval=interval or INTERVAL, stop=stop, say=_say_when, progress=log_line, **where
+        )
+    _say_when(watched.summary())
+
+
+def _say_when(line: str) -> None:
+    talk([f"{datetime.now().astimezone():%H:%M:%S}  {line}"])
 
 
 def _named_folders(given: tuple[str, ...]) -> dict[str, Path]:
