@@ -41,9 +41,9 @@ class Place:
     database: str | Path
 
     @classmethod
-    def below(cls, folder: Path, runs: str | None = None, database: str | None = None) -> Place:
+    def below(cls, folder: Path, runs: Path | None = None, database: str | None = None) -> Place:
         """Everything below one folder, but for what is given."""
-        return cls(folder / "data", Path(runs or folder / "runs"), database or folder / "promptad.duckdb")
+        return cls(folder / "data", runs or folder / "runs", database or folder / "promptad.duckdb")
 
 
 def export_data(folder: Path, *, seed: int = 0) -> Path:

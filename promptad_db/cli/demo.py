@@ -26,7 +26,7 @@ def demo(
     export_data: Path | None,
     seed: int,
     category: tuple[str, ...] | None,
-    runs: str | None,
+    runs: Path | None,
     db: str | None,
 ) -> None:
     """Show the whole way without any download: images, detector, runs, database, report, audit.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import click
 
-from promptad_db.cli.options import db_option, filters_from, listed, note, run_filters, runs_option, talk
+from promptad_db.cli.options import Folder, db_option, filters_from, listed, note, run_filters, runs_option, talk
 from promptad_db.cli.progress import progress_bar
 from promptad_db.errors import ExitCode
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @click.command()
-@click.argument("paths", nargs=-1, metavar="[RUN_FOLDER]...", type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", nargs=-1, metavar="[RUN_FOLDER]...", type=Folder(exists=True, or_file=True))
 @listed(
     "--rule",
     help="max, harmonic, mean, weighted:SHARE (of the semantic branch, 0 to 1), rank-mean, oracle, by-type, gate, gate-hard.",

@@ -64,11 +64,11 @@ def _numbers(text: str) -> range | tuple[int]:
 class Folder(click.Path):
     """A folder of this machine by its path, or of a store by its address; the value is as ``folder_at`` returns it."""
 
-    def __init__(self, *, exists: bool = False) -> None:
-        super().__init__(exists=exists, file_okay=False, path_type=Path)
+    def __init__(self, *, exists: bool = False, or_file: bool = False) -> None:
+        super().__init__(exists=exists, file_okay=or_file, path_type=Path)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
-        return "DIRECTORY|ADDRESS"
+        return "PATH|ADDRESS" if self.file_okay else "DIRECTORY|ADDRESS"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if "://" not in str(value):
@@ -112,7 +112,9 @@ db_option = click.option(
 )
 
 runs_option = click.option(
-    "--runs", type=click.Path(file_okay=False), help="Where run folders are.  [default: PROMPTAD_RUNS, else ./runs]"
+    "--runs",
+    type=Folder(),
+    help="Where run folders are, also an address such as s3://bucket/runs.  [default: PROMPTAD_RUNS, else ./runs]",
 )
 
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import data_root_option, db_option, look, note, output_options, runs_option, show, talk
+from promptad_db.cli.options import (
+    Folder,
+    data_root_option,
+    db_option,
+    look,
+    note,
+    output_options,
+    runs_option,
+    show,
+    talk,
+)
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.run_options import backbone_options, setting_options, training_options
 from promptad_db.errors import ExitCode
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from promptad_db.runner import Cell
-
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command()
@@ -29,14 +37,17 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, ...; auto takes a GPU.")
 @click.option("--resume", is_flag=True, help="Go on with interrupted runs of the same settings at the next category.")
 @click.option(
-    "--from", "from_run", type=_FOLDER, help="Evaluate the saved prompts and galleries of this run folder; no training."
+    "--from",
+    "from_run",
+    type=Folder(exists=True),
+    help="Evaluate the saved prompts and galleries of this run folder; no training.",
 )
 @click.option("--check-data", is_flag=True, help="Only check the data set, and print the counts of each category.")
 @output_options
 @runs_option
 @db_option
 @click.pass_context
-def run(ctx: click.Context, /, *, runs: str | None, db: str | None, **options: Any) -> None:
+def run(ctx: click.Context, /, *, runs: Path | None, db: str | None, **options: Any) -> None:
     """Run PromptAD on a data set: train on K normal images, score both branches, store exact AUROCs.
 
     Every combination of --task, --k-shot, --seed and --variant becomes a run; each image is encoded once for all of

@@ -146,7 +146,7 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @runs_option
 @db_option
 @click.pass_context
-def run(ctx: click.Context, /, *, runs: str | None, db: str | None, **options: Any) -> None:
+def run(ctx: click.Context, /, *, runs: Path | None, db: str | None, **options: Any) -> None:
     """Run a grid: every combination of --dataset, --k-shot, --task, --seed and --variant.
 
     The numbers are those of promptad-db run. Each image is encoded once for all runs of its data set. Ctrl-C keeps what
@@ -171,7 +171,7 @@ def run(ctx: click.Context, /, *, runs: str | None, db: str | None, **options: A
     show("".join(f"{folder}\n" for folder in outcome.folders), options["output"])
     word = ["status"] if outcome.failed else []
     following = ["promptad-db", *(["sweep", *word] if word else ["report"]), "--experiment", grid.experiment]
-    place = [*(["--runs", runs] if runs and word else []), *db_option(db)]
+    place = [*(["--runs", str(runs)] if runs and word else []), *db_option(db)]
     failed = f", {len(outcome.failed)} failed" if outcome.failed else ""
     talk([f"{outcome.cells} cells in {len(outcome.folders)} runs{failed}; next: {shlex.join([*following, *place])}"])
     if outcome.failed:
@@ -183,7 +183,7 @@ def run(ctx: click.Context, /, *, runs: str | None, db: str | None, **options: A
 @output_options
 @runs_option
 @db_option
-def status(experiment: str | None, output_format: str, output: Path | None, runs: str | None, db: str | None) -> None:
+def status(experiment: str | None, output_format: str, output: Path | None, runs: Path | None, db: str | None) -> None:
     """Show what of a sweep is done, running, failed and missing, why, and how long the rest will take."""
     from promptad_db.report import render
     from promptad_db.sweeps import sweep_status

@@ -29,7 +29,7 @@ def ui(
     port: int,
     token: str | None,
     data_root: Path | None,
-    runs: str | None,
+    runs: Path | None,
     db: str | None,
     *,
     open_browser: bool,

@@ -27,12 +27,11 @@ _KEEPING_LISTINGS = ("s3", "s3a", "gs", "gcs")
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "sftp": "sftp", "ssh": "sftp"}
 
 
-def folder_at(address: str | os.PathLike[str], *, keep_listings: bool = False) -> Path:
+def folder_at(address: str | os.PathLike[str]) -> Path:
     """The folder at a path or an address; ``str`` of it is the address again.
 
     A folder of a store is a ``UPath``: it has the methods of a ``Path`` without being one, and stands in its place
-    wherever folders are handed on. With ``keep_listings`` a store is asked once what it holds, which suits data that
-    nobody changes. Raises UsageError for an address of an unknown kind, or whose driver is not
+    wherever folders are handed on. Raises UsageError for an address of an unknown kind, or whose driver is not
     installed; OSError for a store that cannot be reached.
     """
     if is_remote(address):
@@ -45,7 +44,7 @@ def folder_at(address: str | os.PathLike[str], *, keep_listings: bool = False) -
         return Path(text[scheme.end() :])
     kind = scheme[1].lower()
     try:
-        options = {} if keep_listings or kind not in _KEEPING_LISTINGS else {"use_listings_cache": False}
+        options = {"use_listings_cache": False} if kind in _KEEPING_LISTINGS else {}
         folder: Any = _of_stores()(f"{kind}://{text[scheme.end() :].rstrip('/')}", **options)
         with reaching(without_password(text)):
             folder.fs  # noqa: B018 - asks for the driver, and for the connection where there is one
