@@ -132,9 +132,20 @@ def _source(path: Path) -> Path | io.BytesIO:
         require_file(path)
         return path
     try:
-        return io.BytesIO(read_bytes(path))
+        return _Downloaded(read_bytes(path), path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+class _Downloaded(io.BytesIO):
+    """The bytes of an object, which Pillow's errors call by its address."""
+
+    def __init__(self, content: bytes, path: Path) -> None:
+        super().__init__(content)
+        self._path = path
+
+    def __repr__(self) -> str:
+        return repr(str(self._path))
 
 
 def _require_small(path: Path, image: Image) -> None:

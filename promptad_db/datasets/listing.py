@@ -73,13 +73,14 @@ def size_of(path: Path) -> int:
 
 def read_bytes(path: Path) -> bytes:
     """The bytes of an image file, from a store in one request; OSError when there are none, InputError for too many."""
-    if size_of(path) > _LARGEST_FILE:
+    size = size_of(path)
+    if size > _LARGEST_FILE:
         raise InputError(f"{path}: larger than {_LARGEST_FILE >> 20} MiB, too large to be read")
     if not is_remote(path):
         return path.read_bytes()
     stored: Any = path
-    with reaching(path):
-        content: bytes = stored.fs.cat_file(stored.path)
+    with reaching(path):  # of a file without an end s3fs would ask how large it is
+        content: bytes = stored.fs.cat_file(stored.path, start=0, end=size) if size else b""
     return content
 
 

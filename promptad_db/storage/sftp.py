@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from typing import Any
 
@@ -42,13 +41,12 @@ class ThreadedFileSystem(SFTPFileSystem):  # type: ignore[misc] # fsspec has no 
         self._channels.ftp = channel
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **options: Any) -> bytes:
-        """The bytes of a file; a whole one is asked for ahead, not a block after the other."""
-        if start is not None or end is not None or options:
-            content: bytes = super().cat_file(path, start, end, **options)
-            return content
-        whole = io.BytesIO()
-        self.ftp.getfo(self._strip_protocol(path), whole)
-        return whole.getvalue()
+        """The bytes of a file; those from its beginning are asked for ahead, not a block after the other."""
+        if start or (end or 0) < 0 or options:
+            return super().cat_file(path, start, end, **options)  # type: ignore[no-any-return]
+        with self.ftp.open(self._strip_protocol(path), "rb") as file:
+            file.prefetch(end)
+            return file.read(end)  # type: ignore[no-any-return]
 
 
 def register() -> None:
