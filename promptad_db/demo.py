@@ -6,7 +6,6 @@ import json
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptad_db import files, run_folder
@@ -16,6 +15,7 @@ from promptad_db.ingestion import rejected_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from promptad_db.records import Task
     from promptad_db.runner import Listener

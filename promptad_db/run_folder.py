@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "FORMAT", "RUN_FILE", "TRASH", "category_fingerprint", "category_folder", "create_run", "default_root", "discard",
+    "FORMAT", "RUN_FILE", "TRASH", "category_fingerprint", "category_folder", "copy_run", "create_run", "default_root", "discard",
     "find_runs", "gather_learned", "has_maps", "has_weights", "is_run_folder", "list_categories", "mend", "new_run_id",
     "note_learned", "now", "read_category", "read_category_gate", "read_category_weights", "read_run",
     "remove_unfinished", "stamp", "times", "update_run", "walk_runs", "write_category", "write_run",
@@ -247,6 +249,25 @@ def read_category_gate(folder: Path, category: str, branch: str = "gate") -> dic
 def remove_unfinished(folder: Path) -> None:
     """Take away what a killed process left half written in a run folder that nobody else writes to."""
     place_of(folder).tidy(alone=True)
+
+
+def copy_run(folder: Path, root: Path) -> Path:
+    """Copy a run below another root, here or on a store; what is there already, with the same files, is kept.
+
+    Returns the copy. Raises InputError for a run that is being written.
+    """
+    info, source, copy = read_run(folder), place_of(folder), place_of(root / folder.name)
+    if info.status == "running":
+        raise InputError(f"{folder}: is running", "copy it when it is finished; a killed run goes on with run --resume")
+    if not is_run_folder(copy.folder):
+        create_run(root, info)
+    there = copy.categories()
+    for name in source.categories():
+        if name not in there or copy.fingerprint(name) != source.fingerprint(name):
+            with source.reading(name) as content:
+                copy.write(name, partial(shutil.copytree, content, dirs_exist_ok=True), keep_rest=False)
+    write_run(copy.folder, info)
+    return copy.folder
 
 
 def discard(folder: Path) -> Path:

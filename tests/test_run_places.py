@@ -210,3 +210,32 @@ def test_a_store_that_cannot_be_reached_is_an_error_that_names_it(s3_store, monk
     folder_at(s3_store).fs.clear_instance_cache()
     assert json.dumps(str(error.value))
     shutil.rmtree(tmp_path)
+
+
+def test_runs_are_copied_to_a_store_and_back(store, cli, tmp_path):
+    db, here = tmp_path / "one.duckdb", tmp_path / "runs"
+    folders = [log(here, NAMES, seed=seed, db=db, maps=True) for seed in range(2)]
+    copied = cli("runs", "copy", "--to", f"{store}/runs", "--db", db)
+    assert (copied.code, copied.err.splitlines()[-1]) == (0, f"{store}/runs: 2 runs")
+    there = promptad_db.open_db(db).query("SELECT folder FROM runs ORDER BY run_id").rows
+    assert there == [(f"{store}/runs/{folder.name}",) for folder in folders]
+    before = snapshot(store)
+    assert cli("runs", "copy", "--to", f"{store}/runs", "--db", db).code == 0
+    assert snapshot(store) == before
+    assert cli("rebuild", f"{store}/runs", "--db", tmp_path / "again.duckdb").code == 0
+    assert cli("ingest", here, "--db", tmp_path / "again.duckdb").err.startswith("nothing new (2 runs known already)")
+    assert cli("runs", "copy", "--to", tmp_path / "back", "--db", db).code == 0
+    for folder in folders:
+        back = tmp_path / "back" / folder.name
+        assert {path.relative_to(back): path.read_bytes() for path in back.rglob("*") if path.is_file()} == {
+            path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+        }
+
+
+def test_a_run_that_is_written_is_not_copied(s3_store, cli, tmp_path):
+    db = tmp_path / "one.duckdb"
+    run_folder.update_run(log(tmp_path / "runs", db=db), status="running")
+    answer = cli("runs", "copy", "--to", s3_store, "--db", db)
+    assert answer.code == 4
+    assert "is running" in answer.err
+    assert snapshot(s3_store) == {}

@@ -24,6 +24,7 @@ from promptad_db.errors import ExitCode
 
 if TYPE_CHECKING:
     from pathlib import Path
+
     from promptad_db.runner import Cell
 
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import db_option, listed, look, output_options, show, talk
+from promptad_db.cli.options import (
+    Folder,
+    db_option,
+    filters_from,
+    listed,
+    look,
+    note,
+    output_options,
+    run_filters,
+    show,
+    talk,
+)
+from promptad_db.cli.progress import progress_bar
+from promptad_db.errors import ExitCode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def runs() -> None:
-    """List, show, tag, annotate and delete runs. RUN is an id, or its unambiguous beginning or end."""
+    """List, show, tag, annotate, copy and delete runs. RUN is an id, or its unambiguous beginning or end."""
 
 
 @runs.command("list")
@@ -69,16 +82,41 @@ def tag(run: str, tags: tuple[str, ...], remove: tuple[str, ...], db: str | None
     show("".join(f"{name}\n" for name in kept), None)
 
 
-@runs.command()
+@runs.command("note")
 @click.argument("run")
 @click.argument("text")
 @db_option
-def note(run: str, text: str, db: str | None) -> None:
+def note_(run: str, text: str, db: str | None) -> None:
     """Set the note of a run to TEXT; an empty TEXT takes it away."""
     from promptad_db.db import database_path
     from promptad_db.db.runs import note_run
 
     note_run(database_path(db), run, text)
+
+
+@runs.command()
+@click.option("--to", "root", type=Folder(), required=True, help="The folder or address below which the copies go.")
+@run_filters
+@db_option
+@click.pass_context
+def copy(ctx: click.Context, /, root: Path, db: str | None, **options: Any) -> None:
+    """Copy run folders to another place, such as s3://bucket/runs; the database tells of the copies then.
+
+    The old folders stay. What was copied before is not copied again, so the same command goes on when it was interrupted.
+    """
+    from promptad_db.db import database_path
+    from promptad_db.db.runs import copy_runs
+    from promptad_db.ingestion import rejected_lines
+
+    with progress_bar() as progress:
+        copies, rejected, notes = copy_runs(
+            database_path(db), filters_from(options), root, lambda done, total: progress("copying runs", done, total)
+        )
+    note(notes)
+    talk(f"rejected: {line}" for line in rejected_lines(rejected))
+    talk([f"{root}: {len(copies)} runs"])
+    if rejected:
+        ctx.exit(ExitCode.BAD_INPUT)
 
 
 @runs.command()

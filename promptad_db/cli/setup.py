@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import data_root_option, db_option, runs_option, show, talk
+from promptad_db.cli.options import Folder, data_root_option, db_option, runs_option, show, talk
 from promptad_db.cli.progress import log_line, progress_bar
 from promptad_db.cli.stopping import stopped_by_signals
 from promptad_db.errors import ExitCode, UsageError
@@ -52,7 +52,7 @@ def migrate(db: str | None, *, dry_run: bool, no_backup: bool) -> None:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=Folder(or_file=True))
 @click.option("--experiment", help="The experiment's name.  [default: told by the folders]")
 @click.option("--method", help="The method's name, for formats that do not tell it.")
 @click.option("--dataset", help="The data set, for files whose folders do not tell it.")
@@ -80,6 +80,8 @@ def migrate(db: str | None, *, dry_run: bool, no_backup: bool) -> None:
 @click.pass_context
 def ingest(ctx: click.Context, /, paths: tuple[Path, ...], branches: tuple[str, ...], **options: Any) -> None:
     """Take existing results into the database; PATHS are files or folders, which are walked.
+
+    Of addresses, such as s3://bucket/runs, only run folders are taken.
 
     Recognised by content: run folders of promptad-db; the gate layout of a PromptAD fork (gate_results/*.json,
     metadata/<task>/*.json, full_results.csv); the public PromptAD code's Seed_<seed>-results.csv; AnomalyDINO's
@@ -123,7 +125,7 @@ def ingest(ctx: click.Context, /, paths: tuple[Path, ...], branches: tuple[str, 
 
 
 @click.command()
-@click.argument("roots", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("roots", nargs=-1, type=Folder(exists=True))
 @click.option("--forget-missing", is_flag=True, help="Let go of runs whose folders are gone.")
 @db_option
 @click.pass_context

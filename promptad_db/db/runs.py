@@ -17,7 +17,7 @@ from promptad_db.result_set import ResultSet, Section
 from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from promptad_db.db.connect import Where
@@ -109,6 +109,28 @@ def delete_run(database: Where, run: str) -> Path | None:
         delete_rows(connection, [run_id])
         folder = folder_at(row["folder"])
         return run_folder.discard(folder) if folder.is_dir() else None
+
+
+def copy_runs(
+    database: Where,
+    filters: Filters,
+    root: Path,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> tuple[list[Path], list[tuple[Path, str]], list[str]]:
+    """Copy the folders of the runs that the filters choose below ``root``; the database tells of the copies then.
+
+    What was copied before is not copied again, so that an interrupted copy goes on. Returns the copies, what was rejected
+    with the reasons, and notes for the reader. Raises NoRowsError when no run matches.
+    """
+    chosen, notes = select_folders(database, filters)
+    copies, rejected = [], []
+    for done, folder in enumerate(chosen.values(), start=1):
+        try:
+            copies.append(run_folder.copy_run(folder, root))
+        except (InputError, OSError) as error:
+            rejected.append((folder, str(error)))
+        progress(done, len(chosen))
+    return copies, rejected + index_folders(copies, database).rejected, notes
 
 
 def folder_of(database: Where, run: str) -> Path:

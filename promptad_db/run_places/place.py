@@ -16,6 +16,10 @@ RUN_FILE = "run.json"
 class RunPlace(Protocol):
     """A run folder; categories go by their folder names, and only whole ones are seen."""
 
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+
     def create(self, content: bytes) -> None:
         """Make the run, which appears with this run.json; FileExistsError when there is one."""
 
