@@ -1,12 +1,14 @@
 """Data sets on stores: read like those on this machine, with few requests, and refused in one clear line."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from stores import PASSWORD, USER, snapshot, upload
 
+from promptad_db import run_folder
 from promptad_db.datasets import open_dataset
 from promptad_db.datasets.check import check_dataset
 from promptad_db.datasets.images import load_masks, read_image
@@ -16,6 +18,7 @@ from promptad_db.datasets.shots import draw_shots
 from promptad_db.datasets.synthetic import write_dataset
 from promptad_db.errors import InputError
 from promptad_db.storage import folder_at
+from promptad_db.sweeps.grid import data_roots
 
 CATEGORIES = ("leather", "nut")
 
@@ -72,6 +75,33 @@ def requests_of(monkeypatch):
         return taken
 
     return take
+
+
+def run_tiny(cli, root, place, *more):
+    """Run the tiny model on the pictures; what the run folders hold, by task and category."""
+    arguments = ("--dataset", "synthetic", "--data-root", root, "--model", "tiny", "--epochs", 2, "--resolution", 60)
+    answer = cli("run", *arguments, *more, "--runs", place / "runs", "--db", place / "a.duckdb")
+    assert answer.code == 0, answer.err
+    return read_all(answer.out.splitlines())
+
+
+def read_all(folders):
+    found = {}
+    for folder in map(Path, folders):
+        info = run_folder.read_run(folder)
+        for name in run_folder.list_categories(folder):
+            found[info.task, name] = run_folder.read_category(folder, name)
+    return found
+
+
+def assert_same(one, other):
+    """All scores and metrics are equal to the last bit."""
+    assert one.keys() == other.keys()
+    for key, result in one.items():
+        assert result.images == other[key].images
+        assert result.metrics == other[key].metrics
+        for branch, scores in result.scores.items():
+            assert (scores == other[key].scores[branch]).all()
 
 
 def named(category):
@@ -247,3 +277,60 @@ def test_the_data_check_prints_the_same_table_as_here(store, pictures, cli):
     there, here = cli(*arguments, f"{store}/data"), cli(*arguments, pictures)
     assert (there.code, there.out) == (here.code, here.out)
     assert here.code == 0
+
+
+@pytest.mark.slow
+def test_a_run_on_a_store_has_the_numbers_of_a_run_here_and_records_the_address(store, pictures, cli, tmp_path):
+    pytest.importorskip("open_clip")
+    there = run_tiny(cli, upload(pictures, f"{store}/synthetic"), tmp_path / "there")
+    assert_same(there, run_tiny(cli, pictures, tmp_path / "here"))
+    assert set(there) == {(task, name) for task in ("cls", "seg") for name in CATEGORIES}
+    for folder in (tmp_path / "there/runs").iterdir():
+        assert run_folder.read_run(folder).source["data_root"] == f"{store}/synthetic"
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_from_another_place_of_the_same_data(s3_store, pictures, cli, tmp_path):
+    pytest.importorskip("open_clip")
+    upload(pictures, s3_store)
+    run_tiny(cli, s3_store, tmp_path, "--task", "cls", "--category", "nut", "--feature-cache", tmp_path / "features")
+    both = run_tiny(cli, pictures, tmp_path, "--task", "cls", "--resume", "--feature-cache", tmp_path / "features")
+    assert set(both) == {("cls", name) for name in CATEGORIES}
+
+
+@pytest.mark.slow
+def test_the_password_of_an_address_is_kept_nowhere(sftp_store, pictures, cli, tmp_path, monkeypatch):
+    pytest.importorskip("open_clip")
+    upload(pictures, sftp_store)
+    monkeypatch.setenv("HOME", str(tmp_path))  # where there is no key
+    with_user = sftp_store.replace("sftp://", f"sftp://{USER}@")
+    with_password = sftp_store.replace("sftp://", f"sftp://{USER}:{PASSWORD}@")
+    assert cli("run", "--dataset", "synthetic", "--data-root", with_user, "--check-data").code == 4
+    run_tiny(cli, with_password, tmp_path, "--task", "cls", "--category", "nut")
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert run_folder.read_run(folder).source["data_root"] == with_user
+    kept = [path for path in tmp_path.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()]
+    assert kept == []
+
+
+@pytest.mark.slow
+def test_the_workers_of_a_sweep_read_from_a_store(store, pictures, cli, tmp_path):
+    pytest.importorskip("open_clip")
+    upload(pictures, store)
+    here = run_tiny(cli, pictures, tmp_path / "here")
+    answer = cli(
+        "sweep", "run", "--experiment", "e", "--dataset", "synthetic", "--data-root", f"synthetic={store}", "--workers", 2,
+        "--threads", 1, "--model", "tiny", "--epochs", 2, "--resolution", 60, "--runs", "runs", "--db", "a.duckdb",
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    assert_same(read_all(answer.out.splitlines()), here)
+    status = cli("sweep", "status", "--experiment", "e", "--runs", "runs", "--db", "a.duckdb", "--format", "csv")
+    assert status.code == 0
+
+
+def test_one_address_may_serve_all_data_sets_of_a_sweep_and_hold_an_equals_sign():
+    roots = data_roots(["mvtec", "visa"], ["s3://bucket/day=1", "visa=s3://other/visa=1"])
+    assert {name: str(root) for name, root in roots.items()} == {
+        "mvtec": "s3://bucket/day=1",
+        "visa": "s3://other/visa=1",
+    }

@@ -108,7 +108,5 @@ def _of_stores() -> Any:
     from upath import UPath
 
     if find_spec("paramiko") is not None:
-        from promptad_db.storage.sftp import register
-
-        register()
+        import promptad_db.storage.sftp  # noqa: F401 - makes itself known
     return UPath

@@ -55,8 +55,7 @@ class ThreadedFileSystem(SFTPFileSystem):  # type: ignore[misc] # fsspec has no 
             return file.read(end)  # type: ignore[no-any-return]
 
 
-def register() -> None:
-    """Let fsspec and universal_pathlib use these."""
-    for protocol in PROTOCOLS:
-        register_file_system(protocol, ThreadedFileSystem, clobber=True)
-        register_path(protocol, HostedPath, clobber=True)
+# Here, so that a worker knows them as soon as a path is handed to it.
+for _protocol in PROTOCOLS:
+    register_file_system(_protocol, ThreadedFileSystem, clobber=True)
+    register_path(_protocol, HostedPath, clobber=True)
