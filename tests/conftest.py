@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
-from stores import gs_server, s3_server, s3_store, sftp_server, sftp_store, store  # noqa: F401 - fixtures
+from stores import gs_server, gs_store, s3_server, s3_store, sftp_server, sftp_store, store  # noqa: F401 - fixtures
 
 from promptad_db import run_folder, start_run
 from promptad_db.records import CategoryResult, Metric, RunInfo

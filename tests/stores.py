@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # Read when gcsfs is imported: else it asks Google itself, over gRPC, what kind of bucket each one is.
 os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
@@ -26,10 +26,13 @@ _NUMBERS = count(1)
 
 
 class Server(NamedTuple):
-    """A server that is up: ``address`` is where new roots are made, ``environment`` what its clients need."""
+    """A server that is up: ``address`` is where new roots are made, ``environment`` what its clients need. ``hang_up``
+    ends all connections to an SFTP server.
+    """
 
     address: str
     environment: dict[str, str]
+    hang_up: Callable[[], None] = lambda: None
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +68,12 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 def s3_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of a new and empty bucket on S3, for what does not depend on the kind of store."""
     return _new_root(request, monkeypatch, "s3")
+
+
+@pytest.fixture
+def gs_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a new and empty bucket on Google Cloud Storage."""
+    return _new_root(request, monkeypatch, "gs")
 
 
 @pytest.fixture
@@ -178,15 +187,22 @@ def _sftp(place: Path) -> Iterator[Server]:
             acceptor=connections.append,
         )
 
-    async def ended(server: asyncssh.SSHAcceptor) -> None:
-        server.close()
-        await server.wait_closed()
-        for connection in connections:
+    async def hung_up() -> None:
+        while connections:
+            connection = connections.pop()
             connection.abort()
             await connection.wait_closed()
 
+    async def ended(server: asyncssh.SSHAcceptor) -> None:
+        server.close()
+        await server.wait_closed()
+        await hung_up()
+
+    def hang_up() -> None:
+        asyncio.run_coroutine_threadsafe(hung_up(), loop).result()
+
     server = asyncio.run_coroutine_threadsafe(begun(), loop).result()
-    yield Server(f"sftp://127.0.0.1:{server.get_port()}/", {"HOME": str(place / "home")})
+    yield Server(f"sftp://127.0.0.1:{server.get_port()}/", {"HOME": str(place / "home")}, hang_up)
     asyncio.run_coroutine_threadsafe(ended(server), loop).result()
     loop.call_soon_threadsafe(loop.stop)
     thread.join()

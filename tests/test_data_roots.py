@@ -1,6 +1,7 @@
 """Data sets on stores: read like those on this machine, with few requests, and refused in one clear line."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from promptad_db.datasets import open_dataset
 from promptad_db.datasets.check import check_dataset
 from promptad_db.datasets.images import load_masks, read_image
 from promptad_db.datasets.layout import category_root
+from promptad_db.datasets.listing import read_bytes
 from promptad_db.datasets.overlap import support_in_test
 from promptad_db.datasets.shots import draw_shots
 from promptad_db.datasets.synthetic import write_dataset
@@ -216,6 +218,17 @@ def test_links_on_an_sftp_server_are_followed(sftp_store, sftp_server, pictures,
     dataset = open_dataset("synthetic", f"{sftp_store}/shown")
     assert dataset.categories == ("nut",)
     assert len(dataset.category("nut").train) == 3
+
+
+def test_threads_read_at_the_same_time_and_a_lost_connection_is_made_again(sftp_store, sftp_server, pictures):
+    upload(pictures, sftp_store)
+    paths = [image.path for image in open_dataset("synthetic", sftp_store).category("nut").test]
+    for _ in range(2):
+        with ThreadPoolExecutor(12) as pool:
+            read = list(pool.map(read_bytes, paths * 5))
+        assert read == read[: len(paths)] * 5
+        assert len(set(read)) == len(paths)
+        sftp_server.hang_up()
 
 
 def test_a_root_that_is_not_there_is_refused_in_one_line(store, cli):

@@ -8,6 +8,7 @@ from typing import Any
 
 from fsspec import register_implementation as register_file_system
 from fsspec.implementations.sftp import SFTPFileSystem
+from paramiko import SSHException
 from upath.implementations.sftp import SFTPPath
 from upath.registry import register_implementation as register_path
 
@@ -27,23 +28,35 @@ class HostedPath(SFTPPath):
 
 
 class ThreadedFileSystem(SFTPFileSystem):  # type: ignore[misc] # fsspec has no types
-    """One connection with a channel for each thread: paramiko mixes up the answers to threads that share one."""
+    """A channel for each thread: paramiko mixes up the answers to threads that share one.
+
+    They share a connection, and get another one when it is lost or the server allows it no more channels.
+    """
 
     def _connect(self) -> None:
+        if not hasattr(self, "_connections"):
+            self._connections: list[Any] = []
+            self._channels = threading.local()
+            self._connecting = threading.Lock()
         super()._connect()
         # Small packets wait for nothing: else a request may take 40 ms even to a server next door.
         self.client.get_transport().sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connections = [one for one in self._connections if one.get_transport()] + [self.client]
 
     @property
     def ftp(self) -> Any:
         """The channel of this thread."""
-        if not hasattr(self._channels, "ftp"):
-            self._channels.ftp = self.client.open_sftp()
+        channel = getattr(self._channels, "ftp", None)
+        if channel is None or channel.get_channel().closed:
+            with self._connecting:
+                try:
+                    self._channels.ftp = self.client.open_sftp()
+                except (SSHException, OSError, EOFError):
+                    self._connect()
         return self._channels.ftp
 
     @ftp.setter
     def ftp(self, channel: Any) -> None:
-        self._channels = threading.local()
         self._channels.ftp = channel
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **options: Any) -> bytes:
