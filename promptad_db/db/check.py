@@ -126,9 +126,7 @@ def _fill_paired_gaps(connection: sa.Connection) -> None:
     """Make the table of the paired intervals that the cells' gaps have."""
     gaps = contrasts(connection, "checked_gaps", Filters())
     known = [
-        (int(number), category, gap.found.reach())
-        for (number, category), gap in gaps.items()
-        if gap.difference and gap.found
+        (int(number), category, gap.found.reach()) for (number, category), gap in gaps if gap.difference and gap.found
     ]
     columns = ("numbers", "names", "half_widths")
     given = {column: [row[place] for row in known] for place, column in enumerate(columns)}

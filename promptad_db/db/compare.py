@@ -137,7 +137,7 @@ def _tested(
 ) -> Section:
     """The section with the p value of each delta, and its intervals; as it is where no delta can be tested."""
     given = {"section": section.name, "first_branch": branches[0], "second_branch": branches[1]}
-    found = contrasts(connection, "sides", filters, **given)
+    found = dict(contrasts(connection, "sides", filters, **given))
     tested = add_p_values(section, SIDES[section.name], found)
     return add_intervals(tested, SIDES[section.name], found, filters) if ci else tested
 

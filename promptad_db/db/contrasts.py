@@ -6,8 +6,10 @@ images, whatever their K and seed, so the components of an image are added up be
 
 from __future__ import annotations
 
-from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.db.query import execute, fetch
@@ -23,11 +25,21 @@ from promptad_db.uncertainty import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import sqlalchemy as sa
 
     from promptad_db.db.selection import Filters
+    from promptad_db.db.sql_files import SqlFile
 
 SEPARATOR = "\x1f"
+_ROOM = 64  # MB, for the work on one slice
+_PLACE = {"duckdb": "rowid", "postgresql": "ctid"}  # where a row lies in its table; the rows of a run lie together
+# Materialised, since DuckDB reads rows by their place alone only where no filter of a join comes on top.
+_FEW = """
+WITH few AS MATERIALIZED (SELECT * FROM placed WHERE place BETWEEN '{first}' AND '{last}')
+SELECT * FROM few
+"""
 _OF_ONE_CELL = 2
 _NO_WEIGHT = 1e-9
 
@@ -38,15 +50,13 @@ _SPREAD = tuple(field.name for field in fields(Spread))
 
 @dataclass(frozen=True)
 class Contrast:
-    """A weighted sum of AUROCs, fractions: a mean, or a ``difference``. It is over ``terms`` of them, of which ``placed`` have placements and ``extremes`` are
-    exactly 0 or 1. ``paired``: all are of the same test images. ``found`` is None where its uncertainty is unknown: one
-    AUROC has no placements, nothing varies, or it is about one cell where an AUROC is exactly 0 or 1.
+    """A weighted sum of AUROCs that all have placements, fractions: a mean, or a ``difference``. ``extremes`` of them are
+    exactly 0 or 1. ``paired``: all are of the same test images. ``found`` is None where its uncertainty is unknown: nothing
+    varies, or it is about one cell where an AUROC is exactly 0 or 1.
     """
 
     value: float
     difference: bool
-    terms: int
-    placed: int
     extremes: int
     paired: bool
     found: Uncertainty | None
@@ -60,40 +70,72 @@ class Contrast:
         return None if self.found is None else self.found.p_value(self.value)
 
 
-def contrasts(connection: sa.Connection, name: str, filters: Filters, **parameters: Any) -> dict[Key, Contrast]:
-    """The contrasts that sql/contrasts/``name``.sql makes of the selection, by the parts of their keys."""
+def contrasts(
+    connection: sa.Connection, name: str, filters: Filters, **parameters: Any
+) -> Iterator[tuple[Key, Contrast]]:
+    """The contrasts that sql/contrasts/``name``.sql makes of the selection, each with the parts of its key.
+
+    One is left out where an AUROC of it has no placements. A file that takes :slice makes those of some runs at a time, so
+    that the memory needed is the same for any number of runs.
+    """
     query = load_sql("contrasts", name)
     given = {**parameters_of(filters), **parameters}
-    connection.exec_driver_sql(load_sql("contrasts", "terms").sql)
-    execute(connection, query.sql, **{name: given[name] for name in query.parameters})
-    for table in ("units", "components"):
-        connection.exec_driver_sql(load_sql("contrasts", table).sql)
-    spreads: dict[str, list[tuple[Spread, int, bool]]] = defaultdict(list)
-    for row in fetch(connection, load_sql("contrasts", "spreads").sql).records():
-        spread = Spread(**{name: row[name] for name in _SPREAD})
-        spreads[row["contrast"]].append((spread, row["appearances"], row["task"] == "seg"))
-    made = {
-        tuple(row["contrast"].split(SEPARATOR)): _contrast(row, spreads[row["contrast"]])
-        for row in fetch(connection, load_sql("contrasts", "contrasts").sql).records()
-    }
-    for table in ("components", "units", "terms"):
-        connection.exec_driver_sql(f"DROP TABLE {table}")
-    return made
+    if "slice" not in query.parameters:
+        yield from _contrasts(connection, query, given, "SELECT * FROM placements")
+        return
+    placed = f"SELECT *, {_PLACE[connection.dialect.name]} AS place FROM placements"  # noqa: S608 - our own names
+    connection.exec_driver_sql(f"CREATE TEMPORARY VIEW placed AS {placed}")
+    connection.exec_driver_sql(load_sql("contrasts", "slices").sql)
+    with _little_cached(connection):
+        for row in fetch(connection, "SELECT DISTINCT slice, first, last FROM slices ORDER BY slice").records():
+            yield from _contrasts(connection, query, {**given, "slice": row["slice"]}, _FEW.format_map(row))
+    connection.exec_driver_sql("DROP TABLE slices")
+    connection.exec_driver_sql("DROP VIEW placed")
 
 
-def _contrast(row: dict[str, Any], spreads: list[tuple[Spread, int, bool]]) -> Contrast:
-    whole = row["placed"] == row["terms"]
-    known = whole and not (row["extremes"] and row["terms"] <= _OF_ONE_CELL)
-    difference = abs(row["weight"]) < _NO_WEIGHT
+@contextmanager
+def _little_cached(connection: sa.Connection) -> Iterator[None]:
+    """Let DuckDB drop what it has read of the file, of which it would else keep as much as there is memory."""
+    if connection.dialect.name == "postgresql":
+        yield
+        return
+    used = fetch(connection, "SELECT SUM(memory_usage_bytes) FROM duckdb_memory()").rows[0][0]
+    connection.exec_driver_sql(f"SET memory_limit = '{int(used) // 1_000_000 + _ROOM}MB'")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql("RESET memory_limit")
+
+
+def _contrasts(
+    connection: sa.Connection, query: SqlFile, given: dict[str, Any], scored: str
+) -> list[tuple[Key, Contrast]]:
+    """The contrasts of the terms that a file makes, from the placements that the query ``scored`` has."""
+    connection.exec_driver_sql(f"CREATE TEMPORARY VIEW scored AS {scored}")
+    terms = "CREATE TEMPORARY VIEW terms (contrast, run_id, task, dataset, category, branch, weight, auroc) AS"
+    execute(connection, f"{terms} {query.sql}", **{name: given[name] for name in query.parameters})
+    rows = fetch(connection, load_sql("contrasts", "spreads").sql).records()
+    for view in ("terms", "scored"):
+        connection.exec_driver_sql(f"DROP VIEW {view}")
+    return [
+        (tuple(contrast.split(SEPARATOR)), _contrast(list(by_place)))
+        for contrast, by_place in groupby(rows, key=itemgetter("contrast"))
+    ]
+
+
+def _contrast(places: list[dict[str, Any]]) -> Contrast:
+    """The contrast of one row a place."""
+    one = places[0]
+    difference = abs(one["weight"]) < _NO_WEIGHT
     found = uncertainty(
-        (spread for spread, _, _ in spreads), clustered=any(pixels for _, _, pixels in spreads), difference=difference
+        (Spread(**{name: row[name] for name in _SPREAD}) for row in places),
+        clustered=any(row["task"] == "seg" for row in places),
+        difference=difference,
     )
     return Contrast(
-        value=row["value"],
+        value=one["value"],
         difference=difference,
-        terms=row["terms"],
-        placed=row["placed"],
-        extremes=row["extremes"],
-        paired=whole and len(spreads) == 1 and spreads[0][1] == row["terms"],
-        found=found if known else None,
+        extremes=one["extremes"],
+        paired=len(places) == 1 and one["appearances"] == one["terms"],
+        found=None if one["extremes"] and one["terms"] <= _OF_ONE_CELL else found,
     )

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from promptad_db.db.contrasts import contrasts
+from promptad_db.db.contrasts import SEPARATOR, contrasts
+from promptad_db.db.query import fetch
 from promptad_db.db.selection import DECIMALS, branch_names
+from promptad_db.db.sql_files import load_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet, Section
 
 NOTE = "[low, high] and *_ci_low, *_ci_high: 95 % intervals over the sampling of test images, not of shots, seeds or categories"
+
+_BETWEEN_KEYS = "\x1e"
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,12 @@ def with_intervals(connection: sa.Connection, section: Section, filters: Filters
         return section
     columns = COLUMNS[section.name]
     given = {"section": "worst" if section.name == "cells" else section.name, **parameters}
-    return add_intervals(section, columns, contrasts(connection, columns.file, filters, **given), filters)
+    if columns.file == "pairs":
+        keys = map(columns.key_of, section.result.records())
+        given["shown"] = _BETWEEN_KEYS.join(map(SEPARATOR.join, keys))
+    scored = fetch(connection, load_sql("contrasts", "any_scored").sql).rows[0][0]
+    found = dict(contrasts(connection, columns.file, filters, **given)) if scored else {}
+    return add_intervals(section, columns, found, filters)
 
 
 def add_intervals(section: Section, columns: Columns, found: Mapping[Key, Contrast], filters: Filters) -> Section:

@@ -8,6 +8,7 @@ signs and sizes of the differences are tested by Wilcoxon's signed ranks, which 
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter, defaultdict
 from itertools import groupby
 from statistics import median
@@ -49,18 +50,47 @@ _FEWEST_TO_RANK = 2
 _WITHOUT_SCORES = "without scores"
 
 
+class _Cells:
+    """What is kept of the contrasts of a pair: a few numbers a cell."""
+
+    def __init__(self) -> None:
+        self.untested: Counter[str] = Counter()
+        self.p_values = array("d")
+        self.gains = array("b")  # whether the difference is positive
+
+    def add(self, contrast: Contrast) -> None:
+        """Test one more cell, or note why it cannot be tested."""
+        reason = _untested(contrast)
+        p_value = None if reason else contrast.p_value()
+        if p_value is None:
+            self.untested[reason] += 1
+        else:
+            self.p_values.append(p_value)
+            self.gains.append(contrast.value > 0)
+
+    def outcome(self, count: int) -> tuple[Any, ...]:
+        """How many cells there are, ``count``, how many were tested, and with what outcome; and why the others were not."""
+        tested = len(self.p_values)
+        significant = [gain for gain, adjusted in zip(self.gains, holm(self.p_values), strict=True) if adjusted < ALPHA]
+        wins = sum(significant)
+        without_scores = count - tested - self.untested.total()
+        reasons = sorted((+(self.untested + Counter({_WITHOUT_SCORES: without_scores}))).items())
+        because = ", ".join(f"{cells} {reason}" for reason, cells in reasons)
+        return count, tested, wins, tested - len(significant), len(significant) - wins, because or None
+
+
 def significance_section(connection: sa.Connection, filters: Filters) -> Section:
     """The section *significance* of a selection: a row a task and pair, semantic and memory first."""
-    cells: dict[tuple[str, ...], list[Contrast]] = defaultdict(list)
-    for (task, branch, against, *_), contrast in contrasts(connection, "tests", filters).items():
-        cells[task, branch, against].append(contrast)
+    cells: dict[tuple[str, ...], _Cells] = defaultdict(_Cells)
+    for (task, branch, against, *_), contrast in contrasts(connection, "tests", filters):
+        cells[task, branch, against].add(contrast)
     rows = []
     differences = list_rows(connection, "category_differences", filters).records()
     for pair, group in groupby(differences, key=lambda row: (row["task"], row["branch"], row["against"])):
         found = list(group)
         values = [row["difference"] for row in found]
         count = sum(row["cells"] for row in found)
-        rows.append((*pair, *_in_cells(cells[pair], count), len(values), *_over_categories(values)))
+        rows.append((*pair, *cells[pair].outcome(count), len(values), *_over_categories(values)))
     return Section("significance", TITLE, ResultSet(_COLUMNS, rows, _KINDS))
 
 
@@ -81,28 +111,8 @@ def critical_difference(database: Where, filters: Filters) -> ResultSet:
     return ResultSet(columns, ranked, kinds)
 
 
-def _in_cells(found: Sequence[Contrast], count: int) -> tuple[Any, ...]:
-    """How many cells there are (``count``, of which those with scores are ``found``), how many were tested, and with what
-    outcome; and why the others were not.
-    """
-    tested = [(one, p_value) for one in found if not _untested(one) and (p_value := one.p_value()) is not None]
-    significant = [
-        contrast.value
-        for (contrast, _), adjusted in zip(tested, holm([p_value for _, p_value in tested]), strict=True)
-        if adjusted < ALPHA
-    ]
-    wins = sum(value > 0 for value in significant)
-    reasons = Counter(filter(None, map(_untested, found)))
-    reasons[_WITHOUT_SCORES] += count - len(found)
-    because = ", ".join(f"{cells} {reason}" for reason, cells in sorted((+reasons).items()))
-    losses = len(significant) - wins
-    return count, len(tested), wins, len(tested) - len(significant), losses, because or None
-
-
 def _untested(contrast: Contrast) -> str:
     """Why the difference in a cell cannot be tested; empty when it can."""
-    if contrast.placed < contrast.terms:
-        return _WITHOUT_SCORES
     if contrast.extremes:
         return "with an AUROC of exactly 0 or 1"
     if not contrast.paired:

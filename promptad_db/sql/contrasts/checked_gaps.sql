@@ -1,12 +1,13 @@
--- Terms of the gap, memory less semantic, of each cell that is checked.
-INSERT INTO terms
+-- Terms of the gap, memory less semantic, of each cell of a slice of the runs that are checked.
 SELECT
     CONCAT_WS(CHR(31), CAST(checked.number AS VARCHAR), checked.category), checked.run_id, checked.task, checked.dataset,
     checked.category, metrics.branch, CASE metrics.branch WHEN 'memory' THEN 1 ELSE -1 END, metrics.value
-FROM checked
+FROM slices
+JOIN checked ON checked.number = slices.number
 JOIN metrics
     ON metrics.run_id = checked.run_id AND metrics.category = checked.category AND metrics.level = checked.level
-WHERE metrics.metric = 'auroc'
+WHERE slices.slice = :slice
+    AND metrics.metric = 'auroc'
     AND metrics.provenance = 'exact'
     AND metrics.branch IN ('semantic', 'memory')
     AND metrics.value IS NOT NULL

@@ -1,5 +1,4 @@
 -- Terms of the section fusion: the mean of each rule, and its gains over the better branch of each cell and over memory.
-INSERT INTO terms
 WITH fused AS (
     SELECT
         cells.run_id, cells.task, cells.dataset, cells.category, cells.semantic, cells.memory, numbers.branch, numbers.auroc,

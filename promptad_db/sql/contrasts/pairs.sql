@@ -1,5 +1,4 @@
--- Terms of the sections that set both branches side by side: semantic, memory and gap of each of their rows.
-INSERT INTO terms
+-- Terms of the sections that set both branches side by side: semantic, memory and gap of each of their rows, which :shown names.
 SELECT
     CONCAT_WS(CHR(31), keyed.row_key, quantity.name), keyed.run_id, keyed.task, keyed.dataset, keyed.category,
     quantity.branch, quantity.sign * keyed.share / SUM(keyed.share) OVER (PARTITION BY keyed.row_key, quantity.name, quantity.branch),
@@ -25,3 +24,4 @@ CROSS JOIN (
     UNION ALL SELECT 'gap', :branch_b, 1
     UNION ALL SELECT 'gap', :branch_a, -1
 ) AS quantity
+WHERE keyed.row_key IN (SELECT UNNEST(STRING_TO_ARRAY(:shown, CHR(30))))

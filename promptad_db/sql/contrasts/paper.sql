@@ -1,5 +1,4 @@
 -- Terms of the section paper: the mean of each row over categories, seeds averaged within a category first.
-INSERT INTO terms
 SELECT
     CONCAT_WS(CHR(31), row_key, 'mean'), run_id, task, dataset, category, branch,
     share / SUM(share) OVER (PARTITION BY row_key), auroc

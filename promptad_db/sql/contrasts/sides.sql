@@ -1,6 +1,5 @@
 -- Terms of compare: the means of both sides and their difference, over all cells of a task and branch (totals), category by
 -- category (categories), or in each cell (tests).
-INSERT INTO terms
 WITH both_runs AS (
     SELECT
         one.task, one.dataset, one.category,

@@ -1,22 +1,65 @@
--- One row a contrast and place: sums over its test images. appearances is in how many of its AUROCs every image is at least.
-WITH numbered AS (
+-- One row a contrast and place, a task and category: sums over its test images. appearances is in how many of its AUROCs every
+-- image is at least; images of a place are one where they have one name. Of the contrast itself it has the value, the weights
+-- added up (0 for a difference), how many AUROCs it is made of, and how many are 0 or 1. A contrast is left out where one of
+-- its AUROCs has no scored.
+WITH weighted AS MATERIALIZED (
     SELECT
-        DENSE_RANK() OVER (ORDER BY terms.contrast) AS number, terms.contrast, units.unit, terms.weight
+        contrast, run_id, task, category, branch, auroc,
+        CAST(weight AS DOUBLE PRECISION) AS weight,
+        CASE task WHEN 'cls' THEN 'image' ELSE 'pixel' END AS level,
+        DENSE_RANK() OVER (ORDER BY contrast) AS number,
+        DENSE_RANK() OVER (ORDER BY task, dataset, category) AS place,
+        DENSE_RANK() OVER (ORDER BY run_id, category, branch) AS unit
     FROM terms
-    JOIN units
-        ON units.run_id = terms.run_id AND units.category = terms.category AND units.branch = terms.branch
+),
+wanted AS (
+    SELECT DISTINCT unit, run_id, category, branch, level FROM weighted
+),
+units AS MATERIALIZED (
+    SELECT
+        wanted.unit, wanted.run_id, wanted.category, wanted.branch, wanted.level,
+        CAST(SUM(scored.n_pos) AS DOUBLE PRECISION) AS positives,
+        CAST(SUM(scored.n_neg) AS DOUBLE PRECISION) AS negatives,
+        SUM(scored.pos_sum) / NULLIF(SUM(scored.n_pos), 0) AS auroc
+    FROM wanted
+    JOIN scored
+        ON scored.run_id = wanted.run_id
+        AND scored.category = wanted.category
+        AND scored.branch = wanted.branch
+        AND scored.level = wanted.level
+    GROUP BY wanted.unit, wanted.run_id, wanted.category, wanted.branch, wanted.level
+    HAVING SUM(scored.n_neg) > 0
+),
+whole AS MATERIALIZED (
+    SELECT
+        weighted.number,
+        MIN(weighted.contrast) AS contrast,
+        SUM(weighted.weight * weighted.auroc) AS value,
+        SUM(weighted.weight) AS weight,
+        COUNT(*) AS terms,
+        COUNT(CASE WHEN weighted.auroc <= 0 OR weighted.auroc >= 1 THEN 1 END) AS extremes
+    FROM weighted
+    LEFT JOIN units ON units.unit = weighted.unit
+    GROUP BY weighted.number
+    HAVING COUNT(*) = COUNT(CASE WHEN ABS(units.auroc - weighted.auroc) < 1e-9 THEN 1 END)
 ),
 by_image AS (
     SELECT
-        numbered.number, components.place, components.image,
+        weighted.number, weighted.place, scored.image,
         COUNT(*) AS appearances,
-        MAX(components.has_pos) AS has_pos,
-        MAX(components.has_neg) AS has_neg,
-        SUM(numbered.weight * components.positive) AS positive,
-        SUM(numbered.weight * components.negative) AS negative
-    FROM numbered
-    JOIN components ON components.unit = numbered.unit
-    GROUP BY numbered.number, components.place, components.image
+        MAX(CASE WHEN scored.n_pos > 0 THEN 1 ELSE 0 END) AS has_pos,
+        MAX(CASE WHEN scored.n_neg > 0 THEN 1 ELSE 0 END) AS has_neg,
+        SUM(weighted.weight * ((scored.pos_sum - scored.n_pos * units.auroc) / units.positives)) AS positive,
+        SUM(weighted.weight * ((scored.neg_sum - scored.n_neg * units.auroc) / units.negatives)) AS negative
+    FROM units
+    JOIN scored
+        ON scored.run_id = units.run_id
+        AND scored.category = units.category
+        AND scored.branch = units.branch
+        AND scored.level = units.level
+    JOIN weighted ON weighted.unit = units.unit
+    JOIN whole ON whole.number = weighted.number
+    GROUP BY weighted.number, weighted.place, scored.image
 ),
 sums AS (
     SELECT
@@ -33,12 +76,10 @@ sums AS (
     FROM by_image
     GROUP BY number, place
 )
-SELECT names.contrast, places.task, sums.*
+SELECT whole.contrast, places.task, whole.value, whole.weight, whole.terms, whole.extremes, sums.*
 FROM sums
+JOIN whole ON whole.number = sums.number
 JOIN (
-    SELECT DISTINCT number, contrast FROM numbered
-) AS names ON names.number = sums.number
-JOIN (
-    SELECT DISTINCT place, task FROM units
+    SELECT DISTINCT place, task FROM weighted
 ) AS places ON places.place = sums.place
-ORDER BY names.contrast, sums.place
+ORDER BY whole.contrast, sums.place

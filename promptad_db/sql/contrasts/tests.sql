@@ -1,6 +1,5 @@
--- Terms of the section significance: in each cell of a run with placements memory - semantic, each fusion - memory, and each
--- fusion - the better branch.
-INSERT INTO terms
+-- Terms of the section significance: in each cell of a slice of the runs memory - semantic, each fusion - memory, and each fusion -
+-- the better branch.
 WITH fused AS (
     SELECT
         cells.run_id, cells.task, cells.dataset, cells.category, cells.semantic, cells.memory, numbers.branch, numbers.auroc,
@@ -8,13 +7,14 @@ WITH fused AS (
             CHR(31), cells.dataset, cells.category, CAST(cells.k_shot AS VARCHAR), COALESCE(CAST(cells.seed AS VARCHAR), ''),
             cells.experiment
         ) AS cell
-    FROM cells
+    FROM slices
+    JOIN cells ON cells.number = slices.number
     JOIN numbers ON numbers.number = cells.number AND numbers.category = cells.category
-    WHERE cells.age = 1
+    WHERE slices.slice = :slice
+        AND cells.age = 1
         AND cells.gap IS NOT NULL
         AND numbers.auroc IS NOT NULL
         AND numbers.branch <> :branch_a
-        AND cells.run_id IN (SELECT run_id FROM placements)
 ),
 better AS (
     SELECT

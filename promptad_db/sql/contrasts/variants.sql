@@ -1,5 +1,4 @@
 -- Terms of the section variants: the means of each variant and of the reference over the cells of both, and their difference.
-INSERT INTO terms
 WITH latest AS (
     SELECT
         chosen.trial, chosen.variant, chosen.run_id, chosen.task, chosen.dataset, numbers.category, numbers.branch,
