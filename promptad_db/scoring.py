@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from promptad_db.errors import InputError
 from promptad_db.fusion import FUSED_NOTE, fuse_scores
 from promptad_db.limits import LARGEST_CATEGORY
@@ -15,7 +17,6 @@ from promptad_db.timing import Stopwatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 DEFAULT_FUSIONS = ("max", "harmonic")
@@ -123,7 +124,7 @@ def _measure(
     note: str | None,
     compute: Callable[[NDArray[Any]], tuple[dict[str, float], Placements]],
 ) -> Measured:
-    n_pos = int(truth.sum())
+    n_pos = int(np.count_nonzero(truth))
     n_neg = int(truth.size) - n_pos
     names = IMAGE_METRICS if level == "image" else PIXEL_METRICS
     measured: dict[str, float | None] = dict.fromkeys(names)

@@ -13,16 +13,19 @@ over them, though, and its speed depends on the processor, so `_placed` spares m
 
 With n scores and p distinct positive ones this is one pass of O(n), O(p log p) for the positives and, with some 16 buckets
 a positive, a comparison of about n/16 scores and a sort of far fewer. Scores crowded into few buckets (one huge outlier,
-a heavy tail) only make that sort longer: at worst all negatives are sorted, which is the plain way plus one pass.
+a heavy tail) only make that sort longer: at worst all negatives are sorted, which is the plain way plus one pass. What the
+negatives of each image lose is added up in the same pass where it is wanted (`LostPairs`).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from promptad_db.errors import InputError
+from promptad_db.metrics.lost_pairs import LostPairs
 
 # Below this many scores sorting them costs less than a pass with buckets.
 SMALL = 1 << 15
@@ -37,12 +40,13 @@ class OneClassError(InputError):
     """A ranking metric is undefined, because the labels hold one class only."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Ranking:
     """The distinct positive scores, ascending, and where each stands among the negatives; counts are exact.
 
     ``scores[i]`` is held by ``hits[i]`` positives; ``below[i]`` negatives are lower, ``up_to[i]`` are lower or equal.
-    ``buckets`` hold all scores, None where there were too few to be worth it.
+    ``positives`` are all positive scores as the arrays have them. ``lost`` is by image twice the positives above each of
+    its negatives, ties counted once; None where it was not asked for or the scores were not worth a pass with buckets.
     """
 
     scores: NDArray[Any]
@@ -51,7 +55,13 @@ class Ranking:
     up_to: NDArray[np.int64]
     n_pos: int
     n_neg: int
-    buckets: "Buckets | None" = None
+    positives: NDArray[Any]
+    lost: NDArray[np.int64] | None = None
+
+    @cached_property
+    def order(self) -> NDArray[np.intp]:
+        """The indices that sort ``positives``: ``hits[0]`` of the lowest score, and so on."""
+        return np.argsort(self.positives)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,16 +74,20 @@ class Buckets:
 
     def of(self, scores: NDArray[Any]) -> NDArray[np.intp]:
         """Return the bucket of each score; rounding may lift the highest just over the last, to ``count``."""
-        bucket: NDArray[np.intp] = ((scores - self.low) * self.scale).astype(np.intp)
+        # By way of 32 bits, which the processor converts to many at a time.
+        bucket: NDArray[np.intp] = ((scores - self.low) * self.scale).astype(np.int32).astype(np.intp)
         return bucket
 
 
-def rank(scores: ArrayLike, labels: ArrayLike, *, small: int = SMALL, piece: int = PIECE) -> Ranking:
+def rank(
+    scores: ArrayLike, labels: ArrayLike, *, by_image: bool = False, small: int = SMALL, piece: int = PIECE
+) -> Ranking:
     """Rank the positives (label 1, anomalous) among the negatives by score.
 
     ``scores`` and ``labels`` have one shape, any; labels are bool or 0/1. float16 is computed as float32, integers as
     float64, other floating types as they are. Inputs of fewer than ``small`` scores are sorted, larger ones go
-    through buckets, ``piece`` scores at a time: neither changes the result.
+    through buckets, ``piece`` scores at a time: neither changes the result. ``by_image`` adds up `Ranking.lost` in that
+    pass, an image being an entry of the first axis.
 
     Raises InputError for shapes that differ, no scores, NaN or infinite scores, labels other than 0 and 1;
     OneClassError when one class is missing.
@@ -95,25 +109,27 @@ def rank(scores: ArrayLike, labels: ArrayLike, *, small: int = SMALL, piece: int
         raise OneClassError(f"no label is {missing}, all {truth.size} are {there}: the metric is undefined")
 
     positives = values.take(np.flatnonzero(truth))
-    positives.sort()
-    last = np.append(np.flatnonzero(positives[1:] != positives[:-1]), n_pos - 1)
-    distinct = positives[last]
+    ascending = np.sort(positives)
+    last = np.append(np.flatnonzero(ascending[1:] != ascending[:-1]), n_pos - 1)
+    distinct, hits, lost = ascending[last], np.diff(last, prepend=-1), None
     buckets = _buckets(low, high, min(BUCKETS_PER_POSITIVE * distinct.size, MAX_BUCKETS))
-    if values.size < small:
-        buckets = None
-    if buckets is None or distinct.size * 4 > n_neg:
+    if buckets is None or values.size < small or distinct.size * 4 > n_neg:
         unsorted, below, equal = values[~truth], np.zeros(1, np.int64), np.zeros(1, np.int64)
     else:
-        unsorted, below, equal = _placed(values, truth, distinct, buckets, piece)
+        if by_image:
+            lost = LostPairs(distinct, hits, np.shape(labels)[0], values.size)
+            piece = lost.whole_images(piece)
+        unsorted, below, equal = _placed(values, truth, distinct, buckets, piece, lost)
     unsorted.sort()
     return Ranking(
         scores=distinct,
-        hits=np.diff(last, prepend=-1),
+        hits=hits,
         below=below + np.searchsorted(unsorted, distinct, side="left"),
         up_to=below + equal + np.searchsorted(unsorted, distinct, side="right"),
         n_pos=n_pos,
         n_neg=n_neg,
-        buckets=buckets,
+        positives=positives,
+        lost=None if lost is None else lost.by_image,
     )
 
 
@@ -127,37 +143,58 @@ def _buckets(low: Any, high: Any, count: int) -> Buckets | None:
 
 
 def _placed(
-    values: NDArray[Any], truth: NDArray[np.bool], distinct: NDArray[Any], buckets: Buckets, piece: int
+    values: NDArray[Any],
+    truth: NDArray[np.bool],
+    distinct: NDArray[Any],
+    buckets: Buckets,
+    piece: int,
+    lost: LostPairs | None = None,
 ) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the negatives left to sort and, of the others, how many are below each positive and how many equal it."""
+    """Return the negatives left to sort and, of the others, how many are below each positive and how many equal it.
+
+    ``lost`` adds up the pairs that negatives lose; its pieces are whole images.
+    """
     of_positive = buckets.of(distinct)
-    first_in_bucket = np.diff(of_positive, prepend=-1) > 0
-    alone = np.flatnonzero(first_in_bucket & np.append(first_in_bucket[1:], True))
-    shared = np.zeros(buckets.count + 2, np.bool)
-    shared[of_positive] = True
-    # The positive that a bucket has to itself, counted from 1; 0 where there is none or several.
-    only = np.zeros(buckets.count + 2, np.int32)
-    only[of_positive[alone]] = alone + 1
+    table = lost.table(of_positive, buckets.count + 2) if lost else np.zeros(buckets.count + 2, np.int32)
+    _mark(table, of_positive)
+    # What every score is looked up in; a byte a bucket stays in the cache, where nothing is added up.
+    outside = table if lost else -(table < 0).astype(np.int8)
     score_of = np.concatenate((distinct[:1], distinct))
     # 32-bit counters keep twice as many buckets in the cache.
     counter = np.int32 if values.size < 1 << 31 else np.int64
     counts, beside, one = np.zeros(buckets.count + 2, counter), np.zeros(3 * score_of.size, counter), counter(1)
     left_over = []
     for start in range(0, values.size, piece):
-        part = values[start : start + piece]
+        part, anomalous = values[start : start + piece], truth[start : start + piece]
         bucket = buckets.of(part)
         np.add.at(counts, bucket, one)
-        near = np.flatnonzero(shared.take(bucket) > truth[start : start + piece])
-        scores, positive = part.take(near), only.take(bucket.take(near))
+        found = outside.take(bucket)
+        near = np.flatnonzero((found < 0) > anomalous)
+        scores, positive = part.take(near), ~(found.take(near) if lost else table.take(bucket.take(near)))
         its_score = score_of.take(positive)
-        np.add.at(beside, 3 * positive.astype(np.intp) + (scores >= its_score) + (scores > its_score), one)
-        left_over.append(scores.take(np.flatnonzero(positive == 0)))
+        place = 3 * positive.astype(np.intp) + (scores >= its_score) + (scores > its_score)
+        np.add.at(beside, place, one)
+        crowded = np.flatnonzero(positive == 0)
+        left_over.append(scores.take(crowded))
+        if lost:
+            found[anomalous] = 0
+            found[near] = lost.beside(place)
+            found[near.take(crowded)] = lost.of(left_over[-1])
+            lost.add(found, start)
     counts[of_positive] = 0
     in_lower_buckets = np.cumsum(counts, dtype=counter, out=counts)[of_positive]
     lower, equal, higher = beside.reshape(-1, 3)[1:].T.astype(np.int64)
     in_bucket = lower + equal + higher
     below = in_lower_buckets + np.cumsum(in_bucket) - in_bucket + lower
     return np.concatenate(left_over), below, equal
+
+
+def _mark(table: NDArray[Any], of_positive: NDArray[np.intp]) -> None:
+    """Mark the buckets of positives: ~i where the i-th has it to itself, counted from 1, ~0 where several share it."""
+    first_in_bucket = np.diff(of_positive, prepend=-1) > 0
+    alone = np.flatnonzero(first_in_bucket & np.append(first_in_bucket[1:], True))
+    table[of_positive] = ~0
+    table[of_positive[alone]] = ~(alone + 1)
 
 
 def as_floats(values: NDArray[Any]) -> NDArray[Any]:

@@ -10,7 +10,6 @@ that ramp up to the limit has a closed form. The cost is a ranking plus a connec
 """
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from promptad_db.errors import InputError
 from promptad_db.metrics.curves import of_ranking
 from promptad_db.metrics.placements import placements
-from promptad_db.metrics.ranking import Ranking, as_floats, as_truth, rank
+from promptad_db.metrics.ranking import Ranking, as_truth, rank
 from promptad_db.records import Placements
 
 
@@ -36,20 +35,16 @@ class PixelTruth:
 
         Errors as in `aupro`.
         """
-        return self._metrics(self._rank(maps, fpr_limit), maps, fpr_limit)
+        return self._metrics(self._rank(maps, fpr_limit), fpr_limit)
 
     def metrics_and_placements(self, maps: ArrayLike, fpr_limit: float = 0.3) -> tuple[dict[str, float], Placements]:
         """Return the same and the placements by image, from one ranking."""
-        ranking = self._rank(maps, fpr_limit)
-        return self._metrics(ranking, maps, fpr_limit), placements(maps, self.masks, ranking)
+        ranking = self._rank(maps, fpr_limit, by_image=True)
+        return self._metrics(ranking, fpr_limit), placements(maps, self.masks, ranking)
 
     def aupro(self, maps: ArrayLike, fpr_limit: float = 0.3) -> float:
         """Return the area under the per-region overlap curve alone; see the function `aupro`."""
-        return self._aupro(self._rank(maps, fpr_limit), np.asarray(maps), fpr_limit)
-
-    @cached_property
-    def _anomalous(self) -> NDArray[np.intp]:
-        return np.flatnonzero(self.masks)
+        return self._aupro(self._rank(maps, fpr_limit), fpr_limit)
 
     @cached_property
     def _weights(self) -> NDArray[np.float64]:
@@ -59,20 +54,19 @@ class PixelTruth:
         weights: NDArray[np.float64] = (1 / sizes[regions]) / sizes.size
         return weights
 
-    def _rank(self, maps: ArrayLike, fpr_limit: float) -> Ranking:
+    def _rank(self, maps: ArrayLike, fpr_limit: float, *, by_image: bool = False) -> Ranking:
         if not 0 < fpr_limit <= 1:
             raise InputError(f"fpr_limit must be above 0 and at most 1, not {fpr_limit}")
         if np.ndim(maps) not in (2, 3):
             raise InputError(f"maps must have the shape [N, H, W] or [H, W], not {np.shape(maps)}")
-        return rank(maps, self.masks)
+        return rank(maps, self.masks, by_image=by_image)
 
-    def _metrics(self, ranking: Ranking, maps: ArrayLike, fpr_limit: float) -> dict[str, float]:
-        return of_ranking(ranking) | {"aupro": self._aupro(ranking, np.asarray(maps), fpr_limit)}
+    def _metrics(self, ranking: Ranking, fpr_limit: float) -> dict[str, float]:
+        return of_ranking(ranking) | {"aupro": self._aupro(ranking, fpr_limit)}
 
-    def _aupro(self, ranking: Ranking, maps: NDArray[Any], limit: float) -> float:
+    def _aupro(self, ranking: Ranking, limit: float) -> float:
         # The anomalous pixels of one score are detected at one threshold; their weights together are one ramp.
-        ascending = np.argsort(as_floats(maps.ravel().take(self._anomalous)))
-        gain = np.add.reduceat(self._weights.take(ascending), np.cumsum(ranking.hits) - ranking.hits)
+        gain = np.add.reduceat(self._weights.take(ranking.order), np.cumsum(ranking.hits) - ranking.hits)
         fpr_before = (ranking.n_neg - ranking.up_to) / ranking.n_neg
         fpr_after = (ranking.n_neg - ranking.below) / ranking.n_neg
         # Rounding may lift the sum of a perfect detector just over 1.
