@@ -246,6 +246,12 @@ def test_a_file_is_no_root(store, cli, tmp_path):
     assert cli("run", "--dataset", "mvtec", "--data-root", f"{store}/x/a.txt", "--check-data").code == 2
 
 
+@pytest.mark.parametrize("address", ["s3://", "gs:///mvtec", "sftp:///home/me/mvtec"])
+def test_an_address_without_a_bucket_or_host_is_refused(address, cli):
+    answer = cli("run", "--dataset", "mvtec", "--data-root", address, "--check-data")
+    assert (answer.code, answer.err.splitlines()[0]) == (2, f"error: {address}: names no bucket or host")
+
+
 def test_an_address_of_an_unknown_kind_is_refused(cli):
     answer = cli("run", "--dataset", "mvtec", "--data-root", "nix://somewhere/mvtec", "--check-data")
     assert answer.code == 2

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _PASSWORD = re.compile(r"(://[^/:@]*):[^/]*@")
 _ON_THIS_MACHINE = ("file", "local")
+# What goes wrong is said when it is raised, not in a log as well.
+_TALKING = ("aiobotocore", "botocore", "fsspec", "gcsfs", "google", "paramiko", "s3fs")
 # Other processes write what a store lists, so no listing of a run folder may be kept.
 _KEEPING_LISTINGS = ("s3", "s3a", "gs", "gcs")
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "sftp": "sftp", "ssh": "sftp"}
@@ -43,6 +45,8 @@ def folder_at(address: str | os.PathLike[str]) -> Path:
     if scheme[1].lower() in _ON_THIS_MACHINE:
         return Path(text[scheme.end() :])
     kind = scheme[1].lower()
+    if kind in _EXTRAS and text[scheme.end() :][:1] in {"", "/"}:
+        raise UsageError(f"{text}: names no bucket or host", "for example s3://bucket/runs")
     try:
         options = {"use_listings_cache": False} if kind in _KEEPING_LISTINGS else {}
         folder: Any = _of_stores()(f"{kind}://{text[scheme.end() :].rstrip('/')}", **options)
@@ -77,7 +81,7 @@ def reaching(where: object) -> Iterator[None]:
     except (PromptadError, ImportError, ValueError):
         raise
     except Exception as error:  # botocore, paramiko and google.auth have errors of their own
-        reason = (str(getattr(error, "strerror", None) or error).splitlines() or [type(error).__name__])[0]
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
         kind = next((one for one in (FileNotFoundError, PermissionError) if isinstance(error, one)), OSError)
         raise kind(getattr(error, "errno", None) or errno.EIO, reason, str(where)) from error
 
@@ -103,10 +107,13 @@ def modified_at(path: Path) -> datetime:
 @cache
 def _of_stores() -> Any:
     """UPath, whose SFTP addresses are our own where its driver is installed."""
+    import logging
     from importlib.util import find_spec
 
     from upath import UPath
 
     if find_spec("paramiko") is not None:
         import promptad_db.storage.sftp  # noqa: F401 - makes itself known
+    for driver in _TALKING:
+        logging.getLogger(driver).addHandler(logging.NullHandler())
     return UPath
