@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -350,3 +351,13 @@ def test_a_category_that_broke_later_keeps_its_rows_when_the_run_grows(log_run, 
         ("tile",),
         ("wood",),
     ]
+
+
+def test_threads_that_read_with_and_without_guards_wait_for_each_other(make_run):
+    index_folders([make_run({"tile": {"semantic": 0.9}})], "db")
+    with ThreadPoolExecutor(1) as pool:
+        with connect.reading("db"):
+            guarded = pool.submit(counts, "db")
+            time.sleep(0.3)
+            assert not guarded.done()
+        assert guarded.result(20)["runs"] == 1

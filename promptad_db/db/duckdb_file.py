@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from promptad_db.db.lock import locked
+from promptad_db.db.lock import Pauses, locked
 from promptad_db.errors import DatabaseError, DatabaseLockedError, QueryError
 from promptad_db.files import temporary_name
 
@@ -29,6 +29,7 @@ _GUARD = {
     "temp_directory": "",  # a query that is too large for the memory fails, and does not fill the disk
 }
 _ASKS = ("SELECT", "EXPLAIN")
+_OTHER_GUARDS = "different configuration"  # in DuckDB's words: a process has one configuration of a file at a time
 COPY_OPTIONS = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER"}
 
 
@@ -127,11 +128,7 @@ def _connected(path: Path, *, read_only: bool, config: dict[str, Any] | None = N
         f"duckdb:///{path}", poolclass=NullPool, pool_reset_on_return=None, connect_args=arguments
     )
     try:
-        try:
-            connection = engine.connect()
-        except sa.exc.DBAPIError as error:
-            raise _explained(path, error) from error
-        with connection:
+        with _connection(engine, path) as connection:
             yield connection
     except sa.exc.DBAPIError as error:
         raise DatabaseError(
@@ -140,6 +137,17 @@ def _connected(path: Path, *, read_only: bool, config: dict[str, Any] | None = N
         ) from error
     finally:
         engine.dispose()
+
+
+def _connection(engine: sa.Engine, path: Path) -> sa.Connection:
+    """A new connection; where another thread has the file open with other guards, once that is closed."""
+    pauses = Pauses()
+    while True:
+        try:
+            return engine.connect()
+        except sa.exc.DBAPIError as error:
+            if _OTHER_GUARDS not in str(error.orig) or not pauses.wait():
+                raise _explained(path, error) from error
 
 
 def _create_whole(path: Path) -> None:
