@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 INTERVAL = 10.0
 LONGEST_PAUSE = 60.0
-_FOLDERS_AT_A_TIME = 100
+_FOLDERS_AT_A_TIME = 500
 _NAMED = 10
 
 logger = logging.getLogger("promptad_db")

