@@ -55,7 +55,7 @@ def has_folders(path: Path) -> bool:
 
 def each(where: Path, work: Callable[[_Item], _Answer], items: Iterable[_Item]) -> list[_Answer]:
     """The answers to several requests at a place, some of them at a time where its driver can."""
-    if not is_remote(where) or not where.fs.async_impl:  # type: ignore[attr-defined]
+    if not is_remote(where) or not (where.fs.async_impl or has_folders(where)):  # type: ignore[attr-defined]
         return [work(item) for item in items]
     with reaching(where), ThreadPoolExecutor(_AT_A_TIME) as pool:
         return list(pool.map(work, items))
