@@ -270,6 +270,16 @@ def test_a_root_that_vanishes_and_returns_is_said_once_each_and_others_go_on(mak
     assert (heard.counted("cannot be listed"), heard.counted("gone")) == (1, 0)
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
+def test_a_subfolder_that_may_not_be_listed_keeps_back_no_other(make_run):
+    Path("share/lost+found").mkdir(parents=True, mode=0o000)
+    with watched("share") as heard:
+        make_run({"tile": BOTH}, root=Path("share/deep"))
+        heard.comes("1 new run (1 category)")
+    Path("share/lost+found").chmod(0o700)
+    assert heard.counted("share/lost+found: cannot be listed") == 1
+
+
 def test_a_run_folder_that_disappears_is_said_and_its_rows_stay(make_run):
     folders = [make_run({"tile": BOTH}, root=Path("share"), seed=seed) for seed in range(3)]
     with watched("share") as heard:
