@@ -400,7 +400,22 @@ def test_a_store_that_hangs_up_is_asked_again(make_run, sftp_store, sftp_server)
     assert heard.counted("trying again") == heard.counted("working again")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+def test_a_signal_ends_it_with_totals_and_a_good_exit_code(make_run):
+    make_run({"tile": BOTH})
+    with watching_process("runs") as (process, heard):
+        heard.comes("watching runs every 1 s")
+        process.terminate()
+        assert process.wait(20) == 0
+    assert [line[10:].split(" after ")[0].rstrip() for line in heard] == [
+        "1 new runs",
+        "watching runs every 1 s",
+        "ended",
+    ]
+    assert heard[-1].rstrip().endswith(": 1 new run (1 category)")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_another_process_is_watched_until_a_signal_ends_it_well(number):
     Path("runs").mkdir()
     with watching_process("runs") as (process, heard):
