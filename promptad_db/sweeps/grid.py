@@ -71,7 +71,7 @@ class Grid:
         for flag, numbers, least in (("--k-shot", self.k_shots, 1), ("--seed", self.seeds, 0)):
             if min(numbers) < least:
                 raise UsageError(f"{flag} {min(numbers)} is too small", f"use {least} or more")
-        absolute = {name: _root_at(root) for name, root in self.data_roots.items()}
+        absolute = {name: _root_at(root).absolute() for name, root in self.data_roots.items()}
         object.__setattr__(self, "data_roots", absolute)
         object.__setattr__(self, "options", _with_absolute_paths(self.options))
 
@@ -119,7 +119,8 @@ class Grid:
 def data_roots(datasets: Sequence[str], roots: Sequence[str]) -> dict[str, Path]:
     """Where each data set is, from NAME=FOLDER for some of them, or one FOLDER for all; a FOLDER may be an address.
 
-    Raises InputError for a store that cannot be reached, UsageError for a data set without a folder, and for the folder of none.
+    Raises InputError for a store that cannot be reached, UsageError for a data set without a folder, and for the folder
+    of none.
     """
     named: dict[str, Path] = {}
     common: list[Path] = []
@@ -144,7 +145,7 @@ def data_roots(datasets: Sequence[str], roots: Sequence[str]) -> dict[str, Path]
 
 def _root_at(root: str | Path) -> Path:
     try:
-        return folder_at(root).absolute()
+        return folder_at(root)
     except OSError as error:
         raise InputError(
             f"{error.filename}: cannot be reached ({error.strerror})",
