@@ -170,6 +170,9 @@ def _sftp(place: Path) -> Iterator[Server]:
     connections: list[asyncssh.SSHServerConnection] = []
 
     class Door(asyncssh.SSHServer):
+        def connection_made(self, connection: asyncssh.SSHServerConnection) -> None:
+            connections.append(connection)  # also one that nobody signs in on
+
         def password_auth_supported(self) -> bool:
             return True
 
@@ -184,7 +187,6 @@ def _sftp(place: Path) -> Iterator[Server]:
             server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
             authorized_client_keys=asyncssh.import_authorized_keys(key.export_public_key().decode()),
             sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=place / "shown"),
-            acceptor=connections.append,
         )
 
     async def hung_up() -> None:
@@ -192,6 +194,7 @@ def _sftp(place: Path) -> Iterator[Server]:
             connection = connections.pop()
             connection.abort()
             await connection.wait_closed()
+        await asyncio.sleep(0.1)  # the sockets of aborted connections are closed by the loop's next turns
 
     async def ended(server: asyncssh.SSHAcceptor) -> None:
         server.close()
