@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -127,7 +128,10 @@ def find_runs(root: Path) -> list[Path]:
 
 
 def walk_runs(root: Path) -> Iterator[Path]:
-    """The run folders at any depth below ``root``, in the order of their paths; ``root`` itself if it is one."""
+    """The run folders at any depth below ``root``, in the order of their paths; ``root`` itself if it is one.
+
+    Folders in it that may not be listed, such as lost+found, are passed over; a ``root`` that may not is an OSError.
+    """
     if is_run_folder(root):
         yield root
         return
@@ -136,7 +140,8 @@ def walk_runs(root: Path) -> Iterator[Path]:
         if is_run:
             yield folder
         elif not folder.is_symlink():
-            yield from walk_runs(folder)
+            with suppress(PermissionError):
+                yield from walk_runs(folder)
 
 
 def stamp(folder: Path) -> object:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promptad_db import run_folder
 from promptad_db.errors import InputError
 from promptad_db.files import is_text
-from promptad_db.storage import each, is_remote, subfolders
+from promptad_db.storage import each, is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -102,7 +101,7 @@ def stamps(roots: Sequence[Path]) -> tuple[dict[Path, object], list[str]]:
     unlisted = []
     for root in roots:
         try:
-            folders = _runs_below(root.resolve())
+            folders = list(run_folder.walk_runs(root.resolve()))
             if not folders and not is_remote(root):
                 next(iter(root.iterdir()), None)  # says why, where a walk sees nothing
             marks = each(root, run_folder.stamp, folders)
@@ -111,18 +110,6 @@ def stamps(roots: Sequence[Path]) -> tuple[dict[Path, object], list[str]]:
         else:
             found |= {folder: mark for folder, mark in zip(folders, marks, strict=True) if mark is not None}
     return found, unlisted
-
-
-def _runs_below(folder: Path) -> list[Path]:
-    """The run folders below a folder that may be listed, whatever else is there, such as lost+found."""
-    try:
-        return list(run_folder.walk_runs(folder))
-    except PermissionError:
-        found = []
-        for one in subfolders(folder):
-            with suppress(PermissionError):
-                found += [] if one.is_symlink() else _runs_below(one)
-        return found
 
 
 def grown(pause: float, times: int, longest: float) -> float:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from promptad_db.db.sql_files import SqlFile
 
 SEPARATOR = "\x1f"
-_ROOM = 64  # MB, for the work on one slice
+_ROOM = 128  # MB, for the work on one slice
 _PLACE = {"duckdb": "rowid", "postgresql": "ctid"}  # where a row lies in its table; the rows of a run lie together
 # Materialised, since DuckDB reads rows by their place alone only where no filter of a join comes on top.
 _FEW = """

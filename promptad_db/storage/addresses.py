@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import getpass
 import hashlib
 import os
 import re
-import tempfile
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -90,8 +88,8 @@ def lock_place(path: Path) -> Path:
     """Where a lock on a path lies: beside it. A store has no locks; one on it keeps apart the processes of this machine."""
     if not is_remote(path):
         return path
-    locks = Path(tempfile.gettempdir(), f"promptad-db-locks-{getpass.getuser()}")
-    locks.mkdir(mode=0o700, exist_ok=True)
+    locks = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "promptad-db", "locks")
+    locks.mkdir(parents=True, exist_ok=True)
     return locks / hashlib.sha256(str(path).encode()).hexdigest()[:32]
 
 
