@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,6 +101,40 @@ def test_a_failed_upload_leaves_the_old_category(s3_store, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         run_folder.write_category(folder, result, replace_existing=True)
     assert snapshot(str(folder)) == before
+
+
+def test_a_marker_that_may_have_come_through_keeps_its_files(s3_store, monkeypatch):
+    folder = log(f"{s3_store}/runs")
+    result = run_folder.read_category(folder, "carpet")
+    result.scores["max"] = np.maximum(result.scores["semantic"], result.scores["memory"])
+    pipe_file = folder.fs.pipe_file
+
+    def lose_the_answer(path, content, **options):
+        pipe_file(path, content, **options)
+        raise TimeoutError("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder.fs, "pipe_file", lose_the_answer)
+        with pytest.raises(OSError, match="no answer"):
+            run_folder.write_category(folder, result, replace_existing=True)
+    assert "max" in run_folder.read_category(folder, "carpet").scores
+    before = len(snapshot(str(folder)))
+    run_folder.remove_unfinished(folder)
+    assert len(snapshot(str(folder))) < before
+    assert "max" in run_folder.read_category(folder, "carpet").scores
+
+
+def test_a_run_whose_name_begins_as_anothers_is_not_part_of_it(store):
+    info = run_folder.read_run(log(f"{store}/other"))
+    root = folder_at(f"{store}/runs")
+    one, two = (run_folder.create_run(root, replace(info, run_id=name)) for name in ("run", "run2"))
+    run_folder.copy_run(log(f"{store}/other", "grid"), root)
+    for folder, category in ((one, "a"), (two, "b")):
+        result = run_folder.read_category(folder_at(f"{store}/other") / info.run_id, "carpet")
+        result.category = category
+        run_folder.write_category(folder, result)
+    assert run_folder.list_categories(one) == ["a"]
+    assert run_folder.stamp(root / "ru") is None
 
 
 def test_files_that_are_not_those_of_the_marker_are_refused(s3_store):

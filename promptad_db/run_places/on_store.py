@@ -49,10 +49,12 @@ class RunOnStore:
             target = self.folder / name / new.folder
             try:
                 self._put(there, target)
-                write_object(self.folder / name / MARKER, new.content())
             except BaseException:
-                self._remove(target)
+                with suppress(OSError):
+                    self._remove(target)
                 raise
+            # Whether a marker came through is not sure when this fails, so both writings stay then.
+            write_object(self.folder / name / MARKER, new.content())
         if old is not None:
             self._remove(self.folder / name / old.folder)
 
@@ -99,9 +101,12 @@ class RunOnStore:
             return
         markers = {name: self._marker(name) for name in self.categories()}
         kept = {f"{name}/{marker.folder}" for name, marker in markers.items() if marker is not None}
-        left = {name.rpartition("/")[0] for name in self._found()} - kept - set(markers) - {""}
-        for name in sorted(left):
+        found = self._found()
+        for name in sorted({name.rpartition("/")[0] for name in found} - kept - set(markers) - {""}):
             self._remove(self.folder / name)
+        for name in found:
+            if name.startswith(f".{RUN_FILE}.tmp-"):
+                self._gone(self.folder / name)
 
     def discard(self, trash: Path) -> Path:
         discarded = trash / self.folder.name
@@ -195,7 +200,8 @@ def _path(address: Path) -> str:
 def _below(folder: Path) -> dict[str, dict[str, Any]]:
     with reaching(folder):
         found = folder.fs.find(_path(folder), detail=True)  # type: ignore[attr-defined]
-    return {name.removeprefix(_path(folder)).lstrip("/"): info for name, info in found.items()}
+    start = f"{_path(folder)}/"
+    return {name.removeprefix(start): info for name, info in found.items() if name.startswith(start)}
 
 
 def _is_marker(name: str) -> bool:
