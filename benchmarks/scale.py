@@ -2,7 +2,7 @@
 
 A run has --categories categories of --images images and three branches: image scores, placements, and, for its size on
 disk, maps of 15 x 15. Databases hold more and more of such runs: their files' sizes, and the seconds of indexing, of the
-whole report, of one number over every image score by SQL, and of indexing a hundred runs again. With
+whole report, of one number over every image score by SQL, and of indexing some of the runs again. With
 --postgres ADDRESS (an empty database) the same in PostgreSQL; with s3fs and moto also the requests of a run on S3.
 
     python benchmarks/scale.py [--full] [--postgres ADDRESS]        a minute [full size: a quarter of an hour]
@@ -91,14 +91,15 @@ def of_database(name, place, folders, scores_a_run, size_of):
     """Bytes and seconds of a database that holds more and more of the runs; ``place`` makes an empty one."""
     sizes = doubling(len(folders) // 8, len(folders))
     scores = [size * scores_a_run for size in sizes]
-    found = {"index": [], "report": [], "SQL over every score": [], "index 100 runs again": []}
+    again = f"index {sizes[0]} of them again"
+    found = {"index": [], "report": [], "SQL over every score": [], again: []}
     for size in sizes:
         database = place(size)
         init(database)
         found["index"].append(seconds(promptad_db.ingest, *folders[:size], db=database))
         found["report"].append(seconds(report, database, EVERYTHING))
         found["SQL over every score"].append(seconds(promptad_db.open_db(database).query, OVER_ALL))
-        found["index 100 runs again"].append(seconds(promptad_db.ingest, *folders[:100], db=database))
+        found[again].append(seconds(promptad_db.ingest, *folders[: sizes[0]], db=database))
     rows = [Row(f"{name}, {scores[-1]:,} image scores: bytes a score", size_of(database) / scores[-1], "bytes")]
     for what, times in found.items():
         rows.append(Row(f"{name}, {what}, {sizes[-1]:,} runs", times[-1], "s"))
@@ -109,10 +110,12 @@ def of_database(name, place, folders, scores_a_run, size_of):
 def of_postgres(address, folders, scores_a_run):
     """The same in PostgreSQL, whose tables are emptied before each size."""
 
+    import psycopg
+
     def emptied(_size):
-        with connect.writing(connect.database_path(address)) as connection:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-            connection.exec_driver_sql("CREATE SCHEMA public")
+        with psycopg.connect(address.replace("+psycopg", "")) as connection:
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
         return address
 
     def bytes_there(_database):
