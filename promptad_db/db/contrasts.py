@@ -107,6 +107,17 @@ def _little_cached(connection: sa.Connection) -> Iterator[None]:
         connection.exec_driver_sql("RESET memory_limit")
 
 
+@contextmanager
+def _without_nested_loops(connection: sa.Connection) -> Iterator[None]:
+    """PostgreSQL takes the parts of a query for smaller than they are, and would compare every row with every other."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
+    yield
+    connection.exec_driver_sql("SET LOCAL enable_nestloop = on")
+
+
 def _contrasts(
     connection: sa.Connection, query: SqlFile, given: dict[str, Any], scored: str
 ) -> list[tuple[Key, Contrast]]:
@@ -114,7 +125,8 @@ def _contrasts(
     connection.exec_driver_sql(f"CREATE TEMPORARY VIEW scored AS {scored}")
     terms = "CREATE TEMPORARY VIEW terms (contrast, run_id, task, dataset, category, branch, weight, auroc) AS"
     execute(connection, f"{terms} {query.sql}", **{name: given[name] for name in query.parameters})
-    rows = fetch(connection, load_sql("contrasts", "spreads").sql).records()
+    with _without_nested_loops(connection):
+        rows = fetch(connection, load_sql("contrasts", "spreads").sql).records()
     for view in ("terms", "scored"):
         connection.exec_driver_sql(f"DROP VIEW {view}")
     return [
