@@ -1,8 +1,8 @@
 """What docs/scale.md reckons with: bytes and seconds of whole runs with all their scores, and how both grow.
 
 A run has --categories categories of --images images and three branches: image scores, placements, and, for its size on
-disk, maps of 15 x 15. Databases hold more and more of such runs: their files' sizes, and the seconds of indexing, of the
-whole report, of one number over every image score by SQL, and of indexing some of the runs again. With
+disk, maps of 15 x 15. Databases hold more and more of such runs: their files' sizes, and the seconds of indexing, of a
+report, of its section significance, of one number over every image score by SQL, and of indexing some of the runs again. With
 --postgres ADDRESS (an empty database) the same in PostgreSQL; with s3fs and moto also the requests of a run on S3.
 
     python benchmarks/scale.py [--full] [--postgres ADDRESS]        a minute [full size: a quarter of an hour]
@@ -36,6 +36,7 @@ BRANCHES = ("semantic", "memory")
 RENDER = Render(240, 240, gaussian_sigma=4.0)
 OVER_ALL = "SELECT branch, AVG(score) FROM image_scores GROUP BY branch"
 EVERYTHING = Filters(experiments=("scale",))
+REPORT = ("summary", "datasets", "worst", "k-shot", "categories", "fusion")
 
 
 def settings_of(number):
@@ -92,12 +93,13 @@ def of_database(name, place, folders, scores_a_run, size_of):
     sizes = doubling(len(folders) // 8, len(folders))
     scores = [size * scores_a_run for size in sizes]
     again = f"index {sizes[0]} of them again"
-    found = {"index": [], "report": [], "SQL over every score": [], again: []}
+    found = {"index": [], "report": [], "significance": [], "SQL over every score": [], again: []}
     for size in sizes:
         database = place(size)
         init(database)
         found["index"].append(seconds(promptad_db.ingest, *folders[:size], db=database))
-        found["report"].append(seconds(report, database, EVERYTHING))
+        found["report"].append(seconds(report, database, EVERYTHING, sections=REPORT))
+        found["significance"].append(seconds(report, database, EVERYTHING, sections=("significance",)))
         found["SQL over every score"].append(seconds(promptad_db.open_db(database).query, OVER_ALL))
         found[again].append(seconds(promptad_db.ingest, *folders[: sizes[0]], db=database))
     rows = [Row(f"{name}, {scores[-1]:,} image scores: bytes a score", size_of(database) / scores[-1], "bytes")]
