@@ -111,7 +111,6 @@ def of_database(name, place, folders, scores_a_run, size_of):
 
 def of_postgres(address, folders, scores_a_run):
     """The same in PostgreSQL, whose tables are emptied before each size."""
-
     import psycopg
 
     def emptied(_size):

@@ -40,15 +40,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = [
-    "FORMAT", "RUN_FILE", "TRASH", "category_fingerprint", "category_folder", "copy_run", "create_run", "default_root", "discard",
-    "find_runs", "gather_learned", "has_maps", "has_weights", "is_run_folder", "list_categories", "mend", "new_run_id",
-    "note_learned", "now", "read_category", "read_category_gate", "read_category_weights", "read_run",
-    "remove_unfinished", "stamp", "times", "update_run", "walk_runs", "write_category", "write_run",
-]  # fmt: skip
-
 FORMAT = 1
-TRASH = ".trash"
+_TRASH = ".trash"
 _LEARNED = ".learned-"
 
 
@@ -277,7 +270,7 @@ def copy_run(folder: Path, root: Path) -> Path:
 
 def discard(folder: Path) -> Path:
     """Move a run to the trash beside it; where it is then."""
-    return place_of(folder).discard(folder.parent / TRASH)
+    return place_of(folder).discard(folder.parent / _TRASH)
 
 
 def category_fingerprint(folder: Path, category: str) -> str:

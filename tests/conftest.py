@@ -56,6 +56,16 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two synthetic categories, leather and nut: four train images, three good ones, one of every defect type."""
+    from promptad_db.datasets.synthetic import write_dataset
+
+    root = tmp_path_factory.mktemp("pictures")
+    write_dataset(root, categories=("leather", "nut"), train=4, test_good=3, test_per_defect=1)
+    return root
+
+
+@pytest.fixture(scope="session")
 def shared_gate() -> Path:
     """The public run of a PromptAD fork over all 27 categories."""
     if not (SHARED_DATA / "gate").is_dir():

@@ -22,14 +22,6 @@ from promptad_db.runner import Backbone, Listener, Request, Training, run
 CATEGORIES = ("leather", "nut")
 
 
-@pytest.fixture(scope="session")
-def pictures(tmp_path_factory):
-    """Two synthetic categories: four train images, three good ones, one of every defect type."""
-    root = tmp_path_factory.mktemp("pictures")
-    write_dataset(root, categories=CATEGORIES, train=4, test_good=3, test_per_defect=1)
-    return root
-
-
 @pytest.fixture
 def request_of(pictures, small_clip):
     """A small request; keyword arguments change it."""

@@ -5,35 +5,23 @@ from __future__ import annotations
 import json
 import random
 import subprocess
-import sys
 import time
 
 import pytest
 from starlette.testclient import TestClient
 from stores import snapshot, upload
-from test_sweep import assert_same, results, run_plainly, wait_for
+from test_sweep import CATEGORIES, OPTIONS, PROGRAM, assert_same, results, run_plainly, wait_for
 from ui_place import HOSTILE, make_world
 
 import promptad_db
 from promptad_db import run_folder
-from promptad_db.datasets.synthetic import write_dataset
 from promptad_db.storage import folder_at
 from promptad_db.sweeps.grid import Grid
 from promptad_db.ui.app import create_app
 
 pytestmark = pytest.mark.slow
 
-CATEGORIES = ("leather", "nut")
-OPTIONS = {"model": "tiny", "pretrained": "laion400m_e32", "epochs": 2, "resolution": 60, "batch_size": 4}
 WORDS = ["--model", "tiny", "--epochs", "2", "--resolution", "60", "--batch-size", "4"]
-PROGRAM = [sys.executable, "-c", "from promptad_db.cli.main import main; main()"]
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    root = tmp_path_factory.mktemp("pictures")
-    write_dataset(root, categories=CATEGORIES, train=4, test_good=3, test_per_defect=1)
-    return root
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from promptad_db import open_db, run_folder
-from promptad_db.datasets.synthetic import write_dataset
 from promptad_db.db.stage_seconds import StageSeconds
 from promptad_db.errors import InputError, InterruptedRunError, NoRowsError, UsageError
 from promptad_db.listening import Listener
@@ -30,14 +29,6 @@ from promptad_db.sweeps.work import GroupWork, Preparation
 CATEGORIES = ("leather", "nut")
 OPTIONS = {"model": "tiny", "pretrained": "laion400m_e32", "epochs": 2, "resolution": 60, "batch_size": 4}
 PROGRAM = [sys.executable, "-c", "from promptad_db.cli.main import main; main()"]
-
-
-@pytest.fixture(scope="session")
-def pictures(tmp_path_factory):
-    """Two synthetic categories: four train images, three good ones, one of every defect type."""
-    root = tmp_path_factory.mktemp("sweep-pictures")
-    write_dataset(root, categories=CATEGORIES, train=4, test_good=3, test_per_defect=1)
-    return root
 
 
 @pytest.fixture

@@ -67,6 +67,8 @@ def recording(root: Path, grid: Grid) -> Iterator[Record]:
     Raises UsageError while another driver is at the sweep.
     """
     record = Record(_path(root, grid.experiment), grid)
+    if not is_remote(root):
+        record.path.parent.mkdir(parents=True, exist_ok=True)
     with holding(_lock_file(record.path)) as alone:
         if not alone:
             raise UsageError(
@@ -128,8 +130,6 @@ def _path(root: Path, experiment: str) -> Path:
 
 
 def _lock_file(path: Path) -> Path:
-    if not is_remote(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
     return lock_place(path.with_suffix(".lock"))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptad_db import run_folder
 from promptad_db.errors import InputError, NoRowsError
+from promptad_db.run_places import RUN_FILE
 from promptad_db.storage import is_remote, modified_at
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class LiveRuns:
     def _may_run(self, folder: Path) -> bool:
         """Whether a run was running when its run.json was last written."""
         try:
-            changed = modified_at(folder / run_folder.RUN_FILE)
+            changed = modified_at(folder / RUN_FILE)
             if self._seen.get(folder, (None,))[0] != changed:
                 self._seen[folder] = (changed, run_folder.read_run(folder).status == "running")
         except (OSError, InputError):
