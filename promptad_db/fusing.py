@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from promptad_db import run_folder
 from promptad_db.db import database_path, db_option, index_folders
-from promptad_db.db.lock import locked
 from promptad_db.errors import DatabaseError, InputError, NoRowsError, UsageError
 from promptad_db.fused_runs import FuseOptions, FuseOutcome, Fusion, reason_of
 from promptad_db.fusion.gate import gate_of_document
 from promptad_db.fusion.recipes import custom_recipe, recipes
 from promptad_db.storage import folder_at, lock_place
+from promptad_db.storage.lock import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from promptad_db import run_folder
 from promptad_db.db import connect, index_folders, migrate, open_db, sql_files, tables
-from promptad_db.db.lock import lock_paths, locked
 from promptad_db.errors import DatabaseLockedError, SchemaError
+from promptad_db.storage.lock import lock_paths, locked
 
 STORED = Path(__file__).parent / "stored"
 

@@ -374,7 +374,7 @@ def test_a_fusion_that_was_killed_between_two_renames_is_mended_by_the_next_comm
 
 
 def test_a_locked_database_keeps_the_folders_and_says_how_to_finish(cli, monkeypatch):
-    from promptad_db.db.lock import locked
+    from promptad_db.storage.lock import locked
 
     folder = measured_run("tile")
     monkeypatch.setenv("PROMPTAD_LOCK_TIMEOUT", "0.1")

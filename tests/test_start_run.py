@@ -229,7 +229,7 @@ def test_arguments_count_more_than_the_environment(tmp_path, monkeypatch):
 HOLD = """
 import sys
 from pathlib import Path
-from promptad_db.db.lock import locked
+from promptad_db.storage.lock import locked
 with locked(Path(sys.argv[1]), exclusive=True):
     print("held", flush=True)
     sys.stdin.read()

@@ -18,11 +18,11 @@ import pytest
 
 from promptad_db import open_db, run_folder, watching
 from promptad_db.db import connect
-from promptad_db.db.lock import locked
 from promptad_db.errors import InputError, SchemaError, UsageError
 from promptad_db.records import CategoryResult, Metric
 from promptad_db.seen_folders import Look, SeenFolders
 from promptad_db.storage import folder_at
+from promptad_db.storage.lock import locked
 
 BOTH = {"semantic": 0.9, "memory": 0.8}
 TABLE = "dataset,category,k_shot,seed,task,branch,image,label,score\n" + "".join(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from promptad_db.db.lock import Pauses, locked
 from promptad_db.errors import DatabaseError, DatabaseLockedError, QueryError
 from promptad_db.files import temporary_name
+from promptad_db.storage.lock import Pauses, locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

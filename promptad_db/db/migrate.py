@@ -16,9 +16,9 @@ from alembic.script import Script, ScriptDirectory
 from promptad_db.db import connect
 from promptad_db.db.backup import BackupError, backup_path, kept
 from promptad_db.db.duckdb_file import DuckDBFile
-from promptad_db.db.lock import locked
 from promptad_db.db.sql_files import load_views
 from promptad_db.errors import DatabaseError, DatabaseLockedError, PromptadError, SchemaError
+from promptad_db.storage.lock import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

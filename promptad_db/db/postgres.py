@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from promptad_db.db.lock import patience
 from promptad_db.errors import DatabaseError, DatabaseLockedError, QueryError, UsageError
+from promptad_db.storage.lock import patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from promptad_db import run_folder
 from promptad_db.db import connect
 from promptad_db.db.duckdb_file import DuckDBFile, write_out
-from promptad_db.db.lock import lock_paths, locked
 from promptad_db.db.migrate import init
 from promptad_db.db.outcome import IndexOutcome
 from promptad_db.db.query import fetch
@@ -17,6 +16,7 @@ from promptad_db.db.write import index_directly, index_within
 from promptad_db.errors import DatabaseError, DatabaseLockedError, InputError, SchemaError, UsageError
 from promptad_db.files import temporary_name
 from promptad_db.storage import folder_at
+from promptad_db.storage.lock import lock_paths, locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

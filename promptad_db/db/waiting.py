@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from promptad_db import files
-from promptad_db.db.lock import Pauses, holding, patience
 from promptad_db.db.outcome import IndexOutcome
 from promptad_db.errors import DatabaseError, DatabaseLockedError, InputError
 from promptad_db.storage import folder_at
+from promptad_db.storage.lock import Pauses, holding, patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

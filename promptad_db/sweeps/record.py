@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptad_db import files
-from promptad_db.db.lock import holding
 from promptad_db.errors import InputError, NoRowsError, UsageError
 from promptad_db.records import Setting
 from promptad_db.storage import files_in, is_remote, lock_place, modified_at
+from promptad_db.storage.lock import holding
 from promptad_db.sweeps.grid import CellKey, Grid
 
 if TYPE_CHECKING:
