@@ -39,12 +39,12 @@ def write_category_files(folder: Path, result: CategoryResult) -> None:
     if result.placements:
         write_placements(folder / PLACEMENTS_FILE, result)
     if result.timings:
-        files.write_json(folder / "timings.json", {"images": len(result.images), "seconds": result.timings})
+        _write_json(folder / "timings.json", {"images": len(result.images), "seconds": result.timings})
     if result.weights:
         write_weights(folder / WEIGHTS_FILE, result.weights)
     for branch, gate in result.gates.items():
-        files.write_json(gate_path(folder, branch), gate)
-    files.write_json(folder / "metrics.json", [_without_nones(asdict(metric)) for metric in result.metrics])
+        _write_json(gate_path(folder, branch), gate)
+    _write_json(folder / "metrics.json", [_without_nones(asdict(metric)) for metric in result.metrics])
 
 
 def read_category_files(folder: Path, category: str) -> CategoryResult:
@@ -250,6 +250,11 @@ def _read_timings(path: Path) -> dict[str, float]:
     if not isinstance(seconds, dict) or not all(is_number(value) and value >= 0 for value in seconds.values()):
         raise InputError(f"{path}: must hold seconds a stage")
     return {stage: float(value) for stage, value in seconds.items()}
+
+
+def _write_json(path: Path, content: Any) -> None:
+    """Write a JSON file into a folder that nobody else sees yet."""
+    path.write_bytes(files.json_bytes(content))
 
 
 def _without_nones(row: dict[str, Any]) -> dict[str, Any]:

@@ -48,6 +48,10 @@ class InputError(PromptadError, ValueError):
     """A file, a folder or an array that cannot be trusted; the message names it."""
 
 
+class RunLockedError(InputError):
+    """Somebody else was changing a run folder for longer than we were told to wait."""
+
+
 class NothingToIngestError(InputError):
     """The places given hold neither run folders nor result files."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _READABLE = " !#$&'()+,;=@[]{}"
 _LONGEST_NAME = 200
+SEAL = "sha256"
+"""The field of a JSON object with the SHA-256 of the others."""
 
 
 def require_file(path: Path, largest: int | None = None) -> None:
@@ -100,6 +103,38 @@ def json_bytes(content: Any) -> bytes:
     return (json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
+def sealed_bytes(content: dict[str, Any]) -> bytes:
+    """The bytes of a JSON object that carries the SHA-256 of what it says, for ``read_sealed``."""
+    return json_bytes({**content, SEAL: _seal_of(json.loads(json_bytes(content)))})
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """The JSON object that ``sealed_bytes`` made a file of; InputError as ``read_json`` and ``unsealed``."""
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no object")
+    return unsealed(path, content)
+
+
+def unsealed(path: Path, content: dict[str, Any], *, changed: bool = False) -> dict[str, Any]:
+    """What a sealed object says, without its hash; InputError when that is not the hash of what it says any more.
+
+    One without a hash, as older versions wrote it, is taken as it is; so is a ``changed`` one.
+    """
+    said = {name: value for name, value in content.items() if name != SEAL}
+    if SEAL in content and content[SEAL] != _seal_of(said) and not changed:
+        raise InputError(
+            f"{path}: damaged, or changed by hand: the SHA-256 in it is not that of what it says",
+            f"bring back a copy; or, if you changed it yourself: promptad-db verify --accept-changes {path.parent}",
+        )
+    return said
+
+
+def _seal_of(content: dict[str, Any]) -> str:
+    plain = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file, or an object of a store, that is there whole or not at all."""
     if is_remote(path):
@@ -114,6 +149,19 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(*paths: Path) -> None:
+    """Bring files and folders to the disk, so that they outlast a power failure; some file systems sync no folders."""
+    for path in paths:
+        opened = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+                raise
+        finally:
+            os.close(opened)
 
 
 def temporary_name(path: Path) -> Path:

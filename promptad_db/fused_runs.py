@@ -12,6 +12,7 @@ from promptad_db.fused_branches import BRANCHES, check_branches, fuse_branches, 
 from promptad_db.fusion.gate_lessons import Teaching, lesson_of, scores_of_shots
 from promptad_db.metrics import PixelTruth
 from promptad_db.records import LEVEL_OF_TASK
+from promptad_db.run_places import changing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -89,14 +90,15 @@ class Fusion:
             if self.options.categories and category not in self.options.categories:
                 continue
             try:
-                result = run_folder.read_category(folder, category)
-                if not result.scores:
-                    reported_only += 1
-                    continue
-                check_branches(result)
-                self.outcome.cells += 1
-                if self._fuse_category(info, folder, result):
-                    run_folder.write_category(folder, result, replace_existing=True, keep_rest=True)
+                with changing(folder):
+                    result = run_folder.read_category(folder, category)
+                    if not result.scores:
+                        reported_only += 1
+                        continue
+                    check_branches(result)
+                    self.outcome.cells += 1
+                    if self._fuse_category(info, folder, result):
+                        run_folder.write_category(folder, result, replace_existing=True, keep_rest=True)
             except (InputError, OSError) as error:
                 self.outcome.rejected.append((run_folder.category_folder(folder, category), reason_of(error)))
         if reported_only:

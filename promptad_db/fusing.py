@@ -12,8 +12,7 @@ from promptad_db.errors import DatabaseError, InputError, NoRowsError, UsageErro
 from promptad_db.fused_runs import FuseOptions, FuseOutcome, Fusion, reason_of
 from promptad_db.fusion.gate import gate_of_document
 from promptad_db.fusion.recipes import custom_recipe, recipes
-from promptad_db.storage import folder_at, lock_place
-from promptad_db.storage.lock import locked
+from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -130,10 +129,8 @@ def fuse_folders(
     work.learn(progress)
     for done, folder in enumerate(folders, start=1):
         try:
-            with locked(lock_place(folder / ".fuse"), exclusive=True):
-                run_folder.mend(folder)
-                work.fuse_run(folder)
-        except (InputError, DatabaseError) as error:
+            work.fuse_run(folder)
+        except InputError as error:
             outcome.rejected.append((folder, reason_of(error)))
         progress("fusing runs", done, len(folders))
     outcome.rejected = list(dict.fromkeys(outcome.rejected))

@@ -1,9 +1,11 @@
 """The contract on disk, run folder format 1: the only reader and the only writer of run folders.
 
     runs/<run_id>/run.json
-    runs/<run_id>/<category>/images.parquet, maps.parquet, masks.parquet, metrics.json, timings.json, weights.safetensors
+    runs/<run_id>/<category>/images.parquet, maps.parquet, masks.parquet, metrics.json, timings.json, weights.safetensors,
+                             manifest.json
 
-A category is there whole or not at all: ``run_places`` says how, on this machine and on stores.
+A category is there whole or not at all: ``run_places`` says how, on this machine and on stores. Whoever reads one holds
+its files against its manifest, and run.json against the hash that stands in it.
 """
 
 from __future__ import annotations
@@ -11,13 +13,11 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import shutil
 from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
-from functools import partial
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from promptad_db import files
 from promptad_db.category_files import (
@@ -28,17 +28,21 @@ from promptad_db.category_files import (
     read_weights,
     write_category_files,
 )
-from promptad_db.errors import InputError
+from promptad_db.errors import InputError, RunLockedError
 from promptad_db.records import CategoryResult, Render, RunInfo
 from promptad_db.run_checks import check_run, checked_run_id
-from promptad_db.run_places import RUN_FILE, place_of
+from promptad_db.run_places import RUN_FILE, changing, place_of
 from promptad_db.storage import each, folder_at, is_remote, reaching, subfolders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from promptad_db.run_places import Content
+
+_Answer = TypeVar("_Answer")
 
 FORMAT = 1
 _TRASH = ".trash"
@@ -76,12 +80,15 @@ def create_run(root: Path, info: RunInfo) -> Path:
 def write_run(folder: Path, info: RunInfo) -> None:
     """Write run.json, whole or not at all."""
     files.write_bytes(folder / RUN_FILE, _content(info))
+    if not is_remote(folder):
+        files.sync(folder)
 
 
 def update_run(folder: Path, **changes: Any) -> RunInfo:
     """Change fields of run.json and return what it says now."""
-    info = replace(read_run(folder), **changes)
-    write_run(folder, info)
+    with changing(folder):
+        info = replace(read_run(folder), **changes)
+        write_run(folder, info)
     return info
 
 
@@ -90,19 +97,21 @@ def note_learned(folder: Path, category: str, description: dict[str, Any]) -> No
 
     Several processes may each be at a category of one run, but only one at a time may change its run.json.
     """
-    files.write_json(folder / f"{_LEARNED}{files.folder_name(category)}.json", description)
+    path = folder / f"{_LEARNED}{files.folder_name(category)}.json"
+    files.write_bytes(path, files.sealed_bytes(description))
 
 
 def gather_learned(folder: Path) -> RunInfo:
     """Move what was noted of finished and unfinished categories into the config of run.json, as ``learned``."""
-    info, place = read_run(folder), place_of(folder)
-    notes = place.loose_files(_LEARNED)
-    if not notes:
-        return info
-    found = {files.text_of(path.stem.removeprefix(_LEARNED)): files.read_json(path) for path in notes}
-    info = update_run(folder, config={**info.config, "learned": {**info.config.get("learned", {}), **found}})
-    for path in notes:
-        place.remove_file(path)
+    place = place_of(folder)
+    with changing(folder):
+        info, notes = read_run(folder), place.loose_files(_LEARNED)
+        if not notes:
+            return info
+        found = {files.text_of(path.stem.removeprefix(_LEARNED)): files.read_sealed(path) for path in notes}
+        info = update_run(folder, config={**info.config, "learned": {**info.config.get("learned", {}), **found}})
+        for path in notes:
+            place.remove_file(path)
     return info
 
 
@@ -142,20 +151,24 @@ def stamp(folder: Path) -> object:
     return place_of(folder).stamp()
 
 
-def read_run(folder: Path) -> RunInfo:
-    """What run.json says; an InputError names the file and what is wrong with it."""
+def read_run(folder: Path, *, changed: bool = False) -> RunInfo:
+    """What run.json says; an InputError names the file and what is wrong with it.
+
+    ``changed`` takes it also when it was edited by hand, and its hash is that of what it said before.
+    """
     path = folder / RUN_FILE
     files.require_own(path)
     content = files.read_json(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no object")
-    stored_format = content.pop("format", None)
+    stored_format = content.get("format")
     if stored_format != FORMAT:
         newer = isinstance(stored_format, int) and stored_format > FORMAT
         raise InputError(
             f"{path}: run folder format {stored_format!r}, this version reads format {FORMAT}",
             "upgrade the package: pip install -U promptad-db" if newer else "",
         )
+    content = files.unsealed(path, content, changed=changed)
     known = {field.name for field in fields(RunInfo)}
     try:
         info = RunInfo(**{name: value for name, value in content.items() if name in known})
@@ -208,19 +221,27 @@ def write_category(
 
 def read_category(folder: Path, category: str) -> CategoryResult:
     """Read one category back; whatever cannot be trusted is an InputError that names the file."""
-    with place_of(folder).reading(files.folder_name(category)) as content:
-        return read_category_files(content, category)
+    return read_whole_category(folder, category)[0]
 
 
-def mend(folder: Path) -> None:
-    """Put back the categories of a run whose replacement was killed half way."""
-    place_of(folder).tidy(alone=False)
+def read_whole_category(folder: Path, category: str) -> tuple[CategoryResult, Content]:
+    """As ``read_category``, with the fingerprint of the files that it was read from, and whether a manifest vouches for
+    them.
+    """
+    return _read(folder, category, lambda content: (read_category_files(content.folder, category), content))
+
+
+def recover_interrupted(folder: Path) -> None:
+    """Put back the categories of a run whose replacement was killed half way; they can be read all the same."""
+    place = place_of(folder)
+    if place.interrupted():
+        with suppress(RunLockedError, PermissionError), changing(folder):
+            place.tidy(alone=False)
 
 
 def read_category_weights(folder: Path, category: str) -> dict[str, NDArray[Any]]:
     """What a run learned in one category, arrays by name; an InputError names the file when there is none."""
-    with place_of(folder).reading(files.folder_name(category), only=[WEIGHTS_FILE]) as content:
-        return read_weights(content / WEIGHTS_FILE)
+    return _read(folder, category, lambda content: read_weights(content.folder / WEIGHTS_FILE), only=[WEIGHTS_FILE])
 
 
 def has_weights(folder: Path, category: str) -> bool:
@@ -235,18 +256,22 @@ def has_maps(folder: Path, category: str) -> bool:
 
 def read_category_gate(folder: Path, category: str, branch: str = "gate") -> dict[str, Any]:
     """The learned gate of a fused branch, as it is stored; an InputError names the file when there is none."""
-    with place_of(folder).reading(files.folder_name(category)) as content:
-        path = gate_path(content, branch)
+
+    def read(content: Content) -> dict[str, Any]:
+        path = gate_path(content.folder, branch)
         files.require_own(path)
         gate = files.read_json(path)
         if not isinstance(gate, dict):
             raise InputError(f"{path}: holds no object")
         return gate
 
+    return _read(folder, category, read)
+
 
 def remove_unfinished(folder: Path) -> None:
     """Take away what a killed process left half written in a run folder that nobody else writes to."""
-    place_of(folder).tidy(alone=True)
+    with changing(folder):
+        place_of(folder).tidy(alone=True)
 
 
 def copy_run(folder: Path, root: Path) -> Path:
@@ -263,23 +288,42 @@ def copy_run(folder: Path, root: Path) -> Path:
     for name in source.categories():
         if name not in there or copy.fingerprint(name) != source.fingerprint(name):
             with source.reading(name) as content:
-                copy.write(name, partial(shutil.copytree, content, dirs_exist_ok=True), keep_rest=False)
+                copy.take(name, content.folder)
     write_run(copy.folder, info)
     return copy.folder
 
 
 def discard(folder: Path) -> Path:
     """Move a run to the trash beside it; where it is then."""
-    return place_of(folder).discard(folder.parent / _TRASH)
+    with changing(folder):
+        return place_of(folder).discard(folder.parent / _TRASH)
 
 
 def category_fingerprint(folder: Path, category: str) -> str:
-    """A hash of all files of a category: equal means unchanged."""
+    """A hash of all files of a category, which are as its manifest says: equal means unchanged."""
     return place_of(folder).fingerprint(files.folder_name(category))
 
 
+def _read(
+    folder: Path, category: str, read: Callable[[Content], _Answer], *, only: Collection[str] | None = None
+) -> _Answer:
+    """What ``read`` makes of the files of a category; again from the start when they were replaced meanwhile."""
+    place, name = place_of(folder), files.folder_name(category)
+    while True:
+        before = place.writing_of(name)
+        try:
+            with place.reading(name, only) as content:
+                answer = read(content)
+        except (InputError, OSError):
+            if place.writing_of(name) == before:
+                raise
+        else:
+            if is_remote(folder) or place.writing_of(name) == before:
+                return answer
+
+
 def _content(info: RunInfo) -> bytes:
-    return files.json_bytes({"format": FORMAT, **asdict(info)})
+    return files.sealed_bytes({"format": FORMAT, **asdict(info)})
 
 
 def _is_category_name(name: str) -> bool:

@@ -364,7 +364,9 @@ def test_a_fusion_that_was_killed_between_two_renames_is_mended_by_the_next_comm
     process.start()
     process.join(60)
     assert process.exitcode == 9
-    assert run_folder.list_categories(folder) == []
+    assert not (folder / "tile").exists()
+    assert run_folder.list_categories(folder) == ["tile"]
+    assert run_folder.read_category(folder, "tile").scores
     if next_command == "rebuild":
         assert cli("rebuild").code == 0
         assert contents(folder / "tile") == before

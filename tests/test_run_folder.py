@@ -30,9 +30,11 @@ def reported(category, value=0.9):
 
 
 def rewritten(folder, **changes):
-    """Change fields of run.json behind the package's back."""
+    """Change fields of run.json as an older version would have written it: without a hash of what it says."""
     path = folder / "run.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    content = json.loads(path.read_text()) | changes
+    del content["sha256"]
+    path.write_text(json.dumps(content))
     return folder
 
 
@@ -134,7 +136,7 @@ def test_a_run_file_that_is_no_object_is_refused(tmp_path, content):
 def test_a_missing_field_is_named(tmp_path, name):
     folder = run_folder.create_run(tmp_path, INFO)
     content = json.loads((folder / "run.json").read_text())
-    del content[name]
+    del content[name], content["sha256"]
     (folder / "run.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=rf"run\.json: .*{name}"):
         run_folder.read_run(folder)
@@ -247,7 +249,7 @@ def test_replacing_a_category_leaves_no_file_of_the_old_one(tmp_path):
     old = CategoryResult("carpet", ["a"], scores={"semantic": np.array([0.5])}, timings={"encode": 1.0})
     run_folder.write_category(folder, old)
     run_folder.write_category(folder, reported("carpet"), replace_existing=True)
-    assert names_in(folder / "carpet") == ["metrics.json"]
+    assert names_in(folder / "carpet") == ["manifest.json", "metrics.json"]
 
 
 @pytest.mark.parametrize("replace_existing", [False, True])

@@ -27,23 +27,44 @@ Columns = dict[str, list[Any]]
 
 @dataclass
 class FolderRows:
-    """A run folder as it is now; ``rows`` by table is None as long as nothing in it needs to be written."""
+    """A run folder as it is now; ``rows`` by table is None as long as nothing in it needs to be written.
+
+    ``unverified`` are the categories that were read without a manifest to hold them against.
+    """
 
     info: RunInfo
     folder: Path
     fingerprints: dict[str, str] = field(default_factory=dict)
+    unverified: set[str] = field(default_factory=set)
     rows: dict[str, Columns] | None = None
     rejected: list[tuple[Path, str]] = field(default_factory=list)
 
     def read_rows(self) -> None:
         """Read every category; one that cannot be trusted is rejected and left out."""
         self.rows = {table.name: {} for table in tables.CATEGORY_TABLES}
-        for category, fingerprint in list(self.fingerprints.items()):
+        self.rejected.clear()
+        for category in run_folder.list_categories(self.folder):
             try:
-                _append_category(self, run_folder.read_category(self.folder, category), fingerprint)
+                result, content = run_folder.read_whole_category(self.folder, category)
+                _append_category(self, result, content.fingerprint)
             except (InputError, OSError) as error:
-                del self.fingerprints[category]
-                self.rejected.append((run_folder.category_folder(self.folder, category), str(error)))
+                self._reject(category, error)
+            else:
+                self.fingerprints[category] = content.fingerprint
+                if not content.sealed:
+                    self.unverified.add(category)
+
+    def read_fingerprints(self) -> None:
+        """Find out which categories are as they were, without reading what is in them."""
+        for category in run_folder.list_categories(self.folder):
+            try:
+                self.fingerprints[category] = run_folder.category_fingerprint(self.folder, category)
+            except (InputError, OSError) as error:
+                self._reject(category, error)
+
+    def _reject(self, category: str, error: Exception) -> None:
+        self.fingerprints.pop(category, None)
+        self.rejected.append((run_folder.category_folder(self.folder, category), str(error)))
 
     def count(self) -> int:
         """How many rows there are to write."""
@@ -51,7 +72,6 @@ class FolderRows:
 
 
 def _append_category(run: FolderRows, result: CategoryResult, fingerprint: str) -> None:
-    run.fingerprints[result.category] = fingerprint
     count, labels = len(result.images), result.labels
     key = {"run_id": run.info.run_id, "category": result.category}
 

@@ -144,13 +144,10 @@ def _batches(
 def _read_run(folder: Path, known: StoredRun | None) -> FolderRows:
     """Read a run folder; what the database knows by its fingerprint is not read again."""
     folder = folder.resolve()
-    run_folder.mend(folder)
+    run_folder.recover_interrupted(folder)
     run = FolderRows(run_folder.read_run(folder), folder)
-    for category in run_folder.list_categories(folder):
-        try:
-            run.fingerprints[category] = run_folder.category_fingerprint(folder, category)
-        except (InputError, OSError) as error:
-            run.rejected.append((run_folder.category_folder(folder, category), str(error)))
+    if known is not None:
+        run.read_fingerprints()
     if known is None or known.fingerprints != run.fingerprints:
         run.read_rows()
     return run

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from promptad_db.run_places.lock import changing
+from promptad_db.run_places.manifest import Content
 from promptad_db.run_places.on_disk import RunOnDisk
 from promptad_db.run_places.on_store import RunOnStore
 from promptad_db.run_places.place import RUN_FILE
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from promptad_db.run_places.place import RunPlace
 
-__all__ = ["RUN_FILE", "place_of"]
+__all__ = ["RUN_FILE", "Content", "changing", "place_of"]
 
 
 def place_of(folder: Path) -> RunPlace:

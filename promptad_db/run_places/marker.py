@@ -9,7 +9,6 @@ whole, turns from the old one to the new. A folder that was copied from a store 
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from dataclasses import asdict, dataclass
@@ -60,21 +59,22 @@ def marker_of(path: Path, content: Any) -> Marker:
     return marker
 
 
+def marker_in(category: Path) -> Marker | None:
+    """The marker of a category on this machine; None where it needs none, since it was not copied from a store."""
+    path = category / MARKER
+    files.require_own(path)
+    return marker_of(path, files.read_json(path)) if path.is_file() else None
+
+
 def content_folder(category: Path) -> Path:
     """The folder with the files of a category on this machine."""
-    marker = category / MARKER
-    if not marker.is_file():
+    marker = marker_in(category)
+    if marker is None:
         return category
-    files.require_own(marker)
-    content = category / marker_of(marker, files.read_json(marker)).folder
+    content = category / marker.folder
     files.require_own(content)
     if not content.is_dir():
-        raise InputError(f"{marker}: tells of a folder {content.name}, which is not there", "copy the whole category")
+        raise InputError(
+            f"{category / MARKER}: tells of a folder {content.name}, which is not there", "copy the whole category"
+        )
     return content
-
-
-def fingerprint_of(folder: Path) -> str:
-    """A hash over names and bytes of the files in a folder of this machine."""
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
-    return files.sha256_of(*(folder / name for name in names))

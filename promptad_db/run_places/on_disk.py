@@ -6,13 +6,15 @@ import os
 import secrets
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from promptad_db import files
 from promptad_db.errors import InputError
-from promptad_db.run_places.marker import content_folder, fingerprint_of
+from promptad_db.run_places.lock import changing
+from promptad_db.run_places.manifest import MANIFEST, Content, copy_rest, examine, manifest_bytes
+from promptad_db.run_places.marker import MARKER, content_folder, marker_in
 from promptad_db.run_places.place import RUN_FILE
 
 if TYPE_CHECKING:
@@ -36,46 +38,53 @@ class RunOnDisk:
         try:
             files.write_bytes(temporary / RUN_FILE, content)
             temporary.rename(self.folder)
+            files.sync(self.folder, self.folder.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def categories(self) -> list[str]:
         with os.scandir(self.folder) as entries:
-            return [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+            names = [entry.name for entry in entries if entry.is_dir()]
+        # What is set aside is in its place again in a moment, or was left there by a killed process.
+        aside = [_name_of(name) for name in names if _SET_ASIDE in name]
+        return sorted({*(name for name in names if not name.startswith(".")), *filter(None, aside)})
 
     def write(self, name: str, write: Callable[[Path], None], *, keep_rest: bool) -> None:
-        final = self.folder / name
-        temporary = files.temporary_name(final)
-        temporary.mkdir()
-        try:
-            write(temporary)
-            if final.exists():
-                if keep_rest:
-                    _copy_rest(content_folder(final), temporary)
-                old = final.with_name(f".{name}{_SET_ASIDE}{secrets.token_hex(6)}")
-                final.rename(old)
-                temporary.rename(final)
-                shutil.rmtree(old)
-            else:
-                temporary.rename(final)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        def fill(empty: Path) -> None:
+            write(empty)
+            if keep_rest and self._current(name).exists():
+                with self.reading(name) as old:
+                    copy_rest(old.folder, empty)
+            (empty / MANIFEST).write_bytes(manifest_bytes(empty))
+
+        self._put(name, fill)
+
+    def take(self, name: str, content: Path) -> None:
+        self._put(name, lambda empty: shutil.copytree(content, empty, dirs_exist_ok=True))
+
+    def seal(self, name: str) -> None:
+        content = content_folder(self._current(name))
+        files.write_bytes(content / MANIFEST, manifest_bytes(content))
 
     def holds(self, name: str, file: str) -> bool:
-        return (content_folder(self.folder / name) / file).is_file()
+        return (content_folder(self._current(name)) / file).is_file()
 
     @contextmanager
-    def reading(self, name: str, only: Collection[str] | None = None) -> Iterator[Path]:
-        del only  # they are all here
-        path = self.folder / name
-        files.require_own(path)
-        if not path.is_dir():
-            raise InputError(f"{path}: not a category folder")
-        yield content_folder(path)
+    def reading(self, name: str, only: Collection[str] | None = None) -> Iterator[Content]:
+        yield self._examined(name, only).checked()
+
+    def examined(self, name: str) -> Content:
+        return self._examined(name, None)
+
+    def writing_of(self, name: str) -> object:
+        try:
+            found = self._current(name).stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_mtime_ns
 
     def fingerprint(self, name: str) -> str:
-        with self.reading(name) as content:
-            return fingerprint_of(content)
+        return self._examined(name, None).checked().fingerprint
 
     def loose_files(self, prefix: str) -> list[Path]:
         return sorted(path for path in self.folder.iterdir() if path.name.startswith(prefix))
@@ -85,7 +94,7 @@ class RunOnDisk:
 
     def times(self) -> dict[str, datetime]:
         names = [*self.categories(), RUN_FILE]
-        return {name: datetime.fromtimestamp((self.folder / name).stat().st_mtime, UTC) for name in names}
+        return {name: datetime.fromtimestamp(self._current(name).stat().st_mtime, UTC) for name in names}
 
     def stamp(self) -> object:
         try:
@@ -93,9 +102,12 @@ class RunOnDisk:
         except OSError:
             return None
 
+    def interrupted(self) -> bool:
+        return any(_name_of(path.name) for path in self.folder.glob(f".*{_SET_ASIDE}*"))
+
     def tidy(self, *, alone: bool) -> None:
         for old in self.folder.glob(f".*{_SET_ASIDE}*"):
-            final = self.folder / old.name[1:].rpartition(_SET_ASIDE)[0]
+            final = self.folder / _name_of(old.name)
             if final.exists():
                 shutil.rmtree(old, ignore_errors=True)
             else:
@@ -113,8 +125,47 @@ class RunOnDisk:
             shutil.rmtree(discarded)
         return self.folder.rename(discarded)
 
+    def _current(self, name: str) -> Path:
+        """The folder of a category: under its name, or where it was set aside by who is just replacing it."""
+        final = self.folder / name
+        if final.exists():
+            return final
+        aside = [path for path in self.folder.glob(f".*{_SET_ASIDE}*") if _name_of(path.name) == name]
+        return aside[0] if aside and not final.exists() else final
 
-def _copy_rest(source: Path, target: Path) -> None:
-    for path in source.iterdir():
-        if path.is_file() and not (target / path.name).exists():
-            shutil.copy2(path, target / path.name)
+    def _examined(self, name: str, only: Collection[str] | None) -> Content:
+        path = self._current(name)
+        files.require_own(path)
+        if not path.is_dir():
+            raise InputError(f"{path}: not a category folder")
+        content = examine(content_folder(path), only)
+        marker = marker_in(path)
+        if marker is None or only is not None or content.problems or content.fingerprint == marker.fingerprint:
+            return content
+        return replace(content, problems=((f"../{MARKER}", f"is of other files than {content.folder}"),))
+
+    def _put(self, name: str, fill: Callable[[Path], object]) -> None:
+        """Have an empty folder filled, and put it in the place of the category, on the disk as well as in sight."""
+        final = self.folder / name
+        temporary = files.temporary_name(final)
+        temporary.mkdir()
+        try:
+            fill(temporary)
+            files.sync(*temporary.iterdir(), temporary)
+            with changing(self.folder):
+                self.tidy(alone=False)
+                if final.exists():
+                    old = final.with_name(f".{name}{_SET_ASIDE}{secrets.token_hex(6)}")
+                    final.rename(old)
+                    temporary.rename(final)
+                    shutil.rmtree(old)
+                else:
+                    temporary.rename(final)
+            files.sync(self.folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _name_of(aside: str) -> str:
+    """The category that was set aside under a hidden name."""
+    return aside[1:].rpartition(_SET_ASIDE)[0] if aside.startswith(".") else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from promptad_db import files
 from promptad_db.errors import InputError
 from promptad_db.limits import LARGEST_DOWNLOAD, LARGEST_TEXT
-from promptad_db.run_places.marker import MARKER, Marker, fingerprint_of, marker_of, new_version
+from promptad_db.run_places.manifest import MANIFEST, Content, copy_rest, examine, fingerprint_of, manifest_bytes
+from promptad_db.run_places.marker import MARKER, Marker, marker_of, new_version
 from promptad_db.run_places.place import RUN_FILE
 from promptad_db.storage import each, has_folders, reaching, read_object, write_object
 
@@ -38,39 +40,46 @@ class RunOnStore:
         return [name.removesuffix(f"/{MARKER}") for name in self._found() if _is_marker(name)]
 
     def write(self, name: str, write: Callable[[Path], None], *, keep_rest: bool) -> None:
-        old = self._marker(name)
+        def fill(empty: Path) -> None:
+            write(empty)
+            old = self._marker(name) if keep_rest else None
+            rest = [] if old is None else [file for file in old.files if not (empty / file).exists()]
+            if rest:
+                with self.reading(name, rest) as kept:
+                    copy_rest(kept.folder, empty)
+            (empty / MANIFEST).write_bytes(manifest_bytes(empty))
+
+        self._put_in_place(name, fill)
+
+    def take(self, name: str, content: Path) -> None:
+        self._put_in_place(name, lambda empty: shutil.copytree(content, empty, dirs_exist_ok=True))
+
+    def seal(self, name: str) -> None:
+        old = self._required(name)
         with tempfile.TemporaryDirectory(prefix="promptad-db-") as temporary:
             here = Path(temporary)
-            write(here)
-            if old is not None and keep_rest:
-                self._get(name, old, here, [file for file in old.files if not (here / file).exists()])
-            there = sorted(here.iterdir())
-            new = Marker(new_version(), fingerprint_of(here), {path.name: path.stat().st_size for path in there})
-            target = self.folder / name / new.folder
-            try:
-                self._put(there, target)
-            except BaseException:
-                with suppress(OSError):
-                    self._remove(target)
-                raise
-            # Whether a marker came through is not sure when this fails, so both writings stay then.
-            write_object(self.folder / name / MARKER, new.content())
-        if old is not None:
-            self._remove(self.folder / name / old.folder)
+            self._get(name, old, here, old.files)
+            content = manifest_bytes(here)
+            fingerprint = fingerprint_of(here)
+        write_object(self.folder / name / old.folder / MANIFEST, content)
+        new = Marker(old.folder, fingerprint, {**old.files, MANIFEST: len(content)})
+        write_object(self.folder / name / MARKER, new.content())
 
     def holds(self, name: str, file: str) -> bool:
         marker = self._marker(name)
         return marker is not None and file in marker.files
 
     @contextmanager
-    def reading(self, name: str, only: Collection[str] | None = None) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="promptad-db-") as temporary:
-            here = Path(temporary)
-            self._fetch(name, here, only)
-            try:
-                yield here
-            except InputError as error:
-                raise InputError(error.args[0].replace(str(here), str(self.folder / name)), error.hint) from error
+    def reading(self, name: str, only: Collection[str] | None = None) -> Iterator[Content]:
+        with self._fetched(name, only) as content:
+            yield content.checked()
+
+    def examined(self, name: str) -> Content:
+        with self._fetched(name, None) as content:
+            return content
+
+    def writing_of(self, name: str) -> object:
+        return self._marker(name)
 
     def fingerprint(self, name: str) -> str:
         return self._required(name).fingerprint
@@ -95,6 +104,9 @@ class RunOnStore:
             for name, info in self._found().items()
             if name == RUN_FILE or _is_marker(name)
         }
+
+    def interrupted(self) -> bool:
+        return False  # the marker names one writing or the other
 
     def tidy(self, *, alone: bool) -> None:
         if not alone:
@@ -147,23 +159,36 @@ class RunOnStore:
             raise InputError(f"{self.folder / name}: not a category folder")
         return marker
 
-    def _fetch(self, name: str, here: Path, only: Collection[str] | None) -> None:
+    @contextmanager
+    def _fetched(self, name: str, only: Collection[str] | None) -> Iterator[Content]:
+        """Files of a category in a folder of this machine, for a while; errors name them by their addresses."""
+        with tempfile.TemporaryDirectory(prefix="promptad-db-") as temporary:
+            here = Path(temporary)
+            try:
+                yield self._fetch(name, here, only)
+            except InputError as error:
+                raise InputError(error.args[0].replace(str(here), str(self.folder / name)), error.hint) from error
+
+    def _fetch(self, name: str, here: Path, only: Collection[str] | None) -> Content:
         """Bring files of a category here. One that was replaced meanwhile is fetched again."""
         marker = self._required(name)
+        wanted = None if only is None else {*only, MANIFEST}
         while True:
             if sum(marker.files.values()) > LARGEST_DOWNLOAD:
                 raise InputError(
                     f"{self.folder / name}: larger than {LARGEST_DOWNLOAD >> 30} GiB, too large to be read"
                 )
             try:
-                self._get(name, marker, here, [file for file in marker.files if only is None or file in only])
-                whole = only is not None or fingerprint_of(here) == marker.fingerprint
+                self._get(name, marker, here, [file for file in marker.files if wanted is None or file in wanted])
+                content = examine(here, only)
             except FileNotFoundError:
-                whole = False
-            if whole:
-                return
+                content = None
+            if content is not None and not content.problems and content.fingerprint in ("", marker.fingerprint):
+                return content
             now = self._required(name)
             if now == marker:
+                if content is not None and content.problems:
+                    return content
                 raise InputError(f"{self.folder / name}: its files are not those that its {MARKER} tells of")
             marker = now
             for path in here.iterdir():
@@ -172,6 +197,26 @@ class RunOnStore:
     def _get(self, name: str, marker: Marker, here: Path, wanted: Iterable[str]) -> None:
         source = self.folder / name / marker.folder
         each(self.folder, lambda file: self._fs.get_file(_path(source / file), str(here / file)), wanted)
+
+    def _put_in_place(self, name: str, fill: Callable[[Path], object]) -> None:
+        """Have an empty folder filled, upload its files, and turn the marker to them."""
+        old = self._marker(name)
+        with tempfile.TemporaryDirectory(prefix="promptad-db-") as temporary:
+            here = Path(temporary)
+            fill(here)
+            there = sorted(here.iterdir())
+            new = Marker(new_version(), fingerprint_of(here), {path.name: path.stat().st_size for path in there})
+            target = self.folder / name / new.folder
+            try:
+                self._put(there, target)
+            except BaseException:
+                with suppress(OSError):
+                    self._remove(target)
+                raise
+            # Whether a marker came through is not sure when this fails, so both writings stay then.
+            write_object(self.folder / name / MARKER, new.content())
+        if old is not None:
+            self._remove(self.folder / name / old.folder)
 
     def _put(self, there: Iterable[Path], target: Path) -> None:
         if has_folders(target):
