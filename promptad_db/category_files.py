@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,7 +44,7 @@ def write_category_files(folder: Path, result: CategoryResult) -> None:
         write_weights(folder / WEIGHTS_FILE, result.weights)
     for branch, gate in result.gates.items():
         _write_json(gate_path(folder, branch), gate)
-    _write_json(folder / "metrics.json", [_without_nones(asdict(metric)) for metric in result.metrics])
+    _write_json(folder / "metrics.json", [_without_nones(vars(metric)) for metric in result.metrics])
 
 
 def read_category_files(folder: Path, category: str) -> CategoryResult:

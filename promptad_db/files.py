@@ -104,30 +104,28 @@ def json_bytes(content: Any) -> bytes:
 
 
 def sealed_bytes(content: dict[str, Any]) -> bytes:
-    """The bytes of a JSON object that carries the SHA-256 of what it says, for ``read_sealed``."""
+    """The bytes of a JSON object that carries the SHA-256 of the rest, for ``read_sealed``."""
     return json_bytes({**content, SEAL: _seal_of(json.loads(json_bytes(content)))})
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
+def read_sealed(path: Path, hint: str = "") -> dict[str, Any]:
     """The JSON object that ``sealed_bytes`` made a file of; InputError as ``read_json`` and ``unsealed``."""
     content = read_json(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no object")
-    return unsealed(path, content)
+    return unsealed(path, content, hint)
 
 
-def unsealed(path: Path, content: dict[str, Any], *, changed: bool = False) -> dict[str, Any]:
-    """What a sealed object says, without its hash; InputError when that is not the hash of what it says any more.
+def unsealed(path: Path, content: dict[str, Any], hint: str = "") -> dict[str, Any]:
+    """A sealed object without its hash; InputError, with a hint, when that is not the hash of the rest any more.
 
-    One without a hash, as older versions wrote it, is taken as it is; so is a ``changed`` one.
+    One without a hash, as older versions wrote it, is taken as it is.
     """
-    said = {name: value for name, value in content.items() if name != SEAL}
-    if SEAL in content and content[SEAL] != _seal_of(said) and not changed:
-        raise InputError(
-            f"{path}: damaged, or changed by hand: the SHA-256 in it is not that of what it says",
-            f"bring back a copy; or, if you changed it yourself: promptad-db verify --accept-changes {path.parent}",
-        )
-    return said
+    rest = {name: value for name, value in content.items() if name != SEAL}
+    if SEAL in content and content[SEAL] != _seal_of(rest):
+        message = f"{path}: damaged, or changed by hand: the SHA-256 in it is not that of the rest"
+        raise InputError(message, hint or "bring back a copy")
+    return rest
 
 
 def _seal_of(content: dict[str, Any]) -> str:

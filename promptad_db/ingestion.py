@@ -41,9 +41,11 @@ class IngestOutcome(IndexOutcome):
         done = ", ".join(counts) or "nothing new"
         known = f" ({len(self.unchanged)} runs known already)" if self.unchanged else ""
         rejected = f"; {len(self.rejected)} rejected" if self.rejected else ""
+        count = sum(self.unverified.values())
+        unverified = f"; {count} categories of an older version have no checksums" if count else ""
         named = ", ".join(map(str, self.skipped[:_NAMED])) + (", ..." if len(self.skipped) > _NAMED else "")
         skipped = f"; {len(self.skipped)} files of other kinds passed over: {named}" if self.skipped else ""
-        return f"{done}{known}{rejected}{skipped}"
+        return f"{done}{known}{rejected}{unverified}{skipped}"
 
 
 @dataclass

@@ -16,6 +16,7 @@ import secrets
 from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,7 +36,7 @@ from promptad_db.run_places import RUN_FILE, changing, place_of
 from promptad_db.storage import each, folder_at, is_remote, reaching, subfolders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -168,7 +169,12 @@ def read_run(folder: Path, *, changed: bool = False) -> RunInfo:
             f"{path}: run folder format {stored_format!r}, this version reads format {FORMAT}",
             "upgrade the package: pip install -U promptad-db" if newer else "",
         )
-    content = files.unsealed(path, content, changed=changed)
+    if not changed:
+        content = files.unsealed(
+            path,
+            content,
+            f"bring back a copy; or, if you changed it yourself: promptad-db verify --accept-changes {folder}",
+        )
     known = {field.name for field in fields(RunInfo)}
     try:
         info = RunInfo(**{name: value for name, value in content.items() if name in known})
@@ -266,6 +272,23 @@ def read_category_gate(folder: Path, category: str, branch: str = "gate") -> dic
         return gate
 
     return _read(folder, category, read)
+
+
+def examine_category(folder: Path, category: str) -> Content:
+    """The files of a category with all that is wrong with them; InputError when nothing can be said of them."""
+    return place_of(folder).examined(files.folder_name(category))
+
+
+def accept_changes(folder: Path, categories: Iterable[str]) -> None:
+    """Take run.json and the files of some categories as right, as they are now, and write their hashes anew.
+
+    Raises InputError for what cannot be read; that keeps its old hashes.
+    """
+    with changing(folder):
+        write_run(folder, read_run(folder, changed=True))
+        for category in categories:
+            name = files.folder_name(category)
+            place_of(folder).seal(name, partial(read_category_files, category=category))
 
 
 def remove_unfinished(folder: Path) -> None:

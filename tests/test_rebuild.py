@@ -55,7 +55,13 @@ def test_a_run_folder_that_cannot_be_trusted_is_named(cli, log_run):
     log_run("carpet")
     broken = log_run("tile", seed=1)
     (broken / "run.json").write_text('{"format": 99}')
+    before = Path("promptad.duckdb").read_bytes()
     answer = cli("rebuild")
+    assert answer.code == 4
+    assert "pip install -U promptad-db" in answer.err
+    assert "--forget-damaged" in answer.err
+    assert Path("promptad.duckdb").read_bytes() == before
+    answer = cli("rebuild", "--forget-damaged")
     assert answer.code == 4
     assert "pip install -U promptad-db" in answer.err
     assert open_db().query("SELECT COUNT(*) FROM runs").rows == [(1,)]

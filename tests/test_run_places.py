@@ -139,10 +139,8 @@ def test_a_run_whose_name_begins_as_anothers_is_not_part_of_it(store):
 
 def test_files_that_are_not_those_of_the_marker_are_refused(s3_store):
     folder = log(f"{s3_store}/runs")
-    (metrics, manifest) = [name for name in snapshot(str(folder)) if name.endswith(("metrics.json", "manifest.json"))][
-        ::-1
-    ]
-    folder.fs.pipe_file(f"{folder.path}/{metrics}", b"[]")
+    names = {name.rpartition("/")[2]: f"{folder.path}/{name}" for name in snapshot(str(folder))}
+    folder.fs.pipe_file(names["metrics.json"], b"[]")
     with pytest.raises(InputError, match=r"s3://.*carpet/metrics\.json: damaged: has 2 bytes"):
         run_folder.read_category(folder, "carpet")
     folder.fs.rm_file(names["manifest.json"])  # as older versions wrote it

@@ -18,6 +18,7 @@ COMMANDS = {
     "sweep": "sweep",
     "ingest": "setup",
     "rebuild": "setup",
+    "verify": "setup",
     "report": "reports",
     "audit": "reports",
     "compare": "reports",
@@ -73,7 +74,7 @@ def cli(*, debug: bool) -> None:
     promptad-db report --task seg  which branch is weak, where, by how much
     promptad-db sql 'SELECT ...'   ask anything else
 
-    Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 check found an error, 2 wrong usage, 3 database
+    Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 check or verify found an error, 2 wrong usage, 3 database
     (locked, newer schema), 4 bad input (what could be taken was), 5 no rows match, 70 a bug.
     """
     del debug

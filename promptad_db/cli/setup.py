@@ -1,4 +1,4 @@
-"""Making and filling the database: init, migrate, ingest, rebuild."""
+"""Making and filling the database: init, migrate, ingest, rebuild, verify."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import Folder, data_root_option, db_option, runs_option, show, talk
+from promptad_db.cli.options import Folder, data_root_option, db_option, look, output_options, runs_option, show, talk
 from promptad_db.cli.progress import log_line, progress_bar
 from promptad_db.cli.stopping import stopped_by_signals
 from promptad_db.errors import ExitCode, UsageError
@@ -127,13 +127,17 @@ def ingest(ctx: click.Context, /, paths: tuple[Path, ...], branches: tuple[str, 
 @click.command()
 @click.argument("roots", nargs=-1, type=Folder(exists=True))
 @click.option("--forget-missing", is_flag=True, help="Let go of runs whose folders are gone.")
+@click.option("--forget-damaged", is_flag=True, help="Let go of categories whose files are damaged.")
 @db_option
 @click.pass_context
-def rebuild(ctx: click.Context, roots: tuple[Path, ...], *, forget_missing: bool, db: str | None) -> None:
+def rebuild(
+    ctx: click.Context, roots: tuple[Path, ...], *, forget_missing: bool, forget_damaged: bool, db: str | None
+) -> None:
     """Make the database again from the run folders below ROOTS (default: PROMPTAD_RUNS, else ./runs).
 
     Run folders elsewhere that the old database knows are taken too. The old database stays in place until the new one
-    is whole; a damaged one is kept under another name.
+    is whole; a damaged one is kept under another name. Every category is held against its manifest, or against what the
+    old database knew of it: where files have changed, the old database stays.
     """
     from promptad_db.db import database_path
     from promptad_db.db.rebuild import rebuild as rebuild_database
@@ -146,6 +150,7 @@ def rebuild(ctx: click.Context, roots: tuple[Path, ...], *, forget_missing: bool
             path,
             roots or (default_root(),),
             forget_missing=forget_missing,
+            forget_damaged=forget_damaged,
             progress=lambda done, total: progress("indexing runs", done, total),
         )
     talk(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
@@ -154,6 +159,54 @@ def rebuild(ctx: click.Context, roots: tuple[Path, ...], *, forget_missing: bool
     talk([f"{path}: {len(outcome.added)} runs"])
     if outcome.rejected:
         ctx.exit(ExitCode.BAD_INPUT)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=Folder(exists=True))
+@click.option(
+    "--accept-changes",
+    is_flag=True,
+    help="Take files that you changed yourself, and those without checksums, as right, and write their checksums anew.",
+)
+@output_options
+@db_option
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    *,
+    accept_changes: bool,
+    output_format: str,
+    output: Path | None,
+    db: str | None,
+) -> None:
+    """Hash every file of the run folders at or below PATHS (default: PROMPTAD_RUNS, else ./runs) again, and name what is
+    not as it was written, with what to do about it.
+
+    Each category carries a manifest with the SHA-256 of its files, and run.json one of what it says. Categories of older
+    versions have none, and are held against what the database knows of them. Exit code 1 when something is damaged.
+    """
+    from promptad_db.db import database_path
+    from promptad_db.db.verify import verify as verify_folders
+    from promptad_db.report import render_rows
+    from promptad_db.run_folder import default_root
+
+    if accept_changes and not paths:
+        raise click.UsageError("--accept-changes needs the PATHS of what you changed")
+    database = database_path(db)
+    chosen = database if db or database.exists() else None
+    with progress_bar() as progress:
+        found = verify_folders(
+            paths or (default_root(),),
+            chosen,
+            accept_changes=accept_changes,
+            progress=lambda done, total: progress("verifying runs", done, total),
+        )
+    if found.findings or output_format != "table":
+        show(render_rows(found.damaged(), output_format, **look(output)), output)
+    talk([found.summary()])
+    if found.findings:
+        ctx.exit(ExitCode.FINDINGS)
 
 
 def _watch(paths: tuple[Path, ...], options: ImportOptions, interval: float | None, where: dict[str, Any]) -> None:

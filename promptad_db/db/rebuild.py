@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from promptad_db import run_folder
 from promptad_db.db import connect
@@ -11,6 +11,7 @@ from promptad_db.db.duckdb_file import DuckDBFile, write_out
 from promptad_db.db.migrate import init
 from promptad_db.db.outcome import IndexOutcome
 from promptad_db.db.query import fetch
+from promptad_db.db.stored import Fingerprints, stored_fingerprints
 from promptad_db.db.tables import metadata
 from promptad_db.db.write import index_directly, index_within
 from promptad_db.errors import DatabaseError, DatabaseLockedError, InputError, SchemaError, UsageError
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from promptad_db.db.connect import Where
     from promptad_db.db.place import Place
 
+_Answer = TypeVar("_Answer")
+_NAMED = 5
+
 
 @dataclass
 class RebuildOutcome(IndexOutcome):
@@ -40,13 +44,15 @@ def rebuild(
     roots: Sequence[Path],
     *,
     forget_missing: bool = False,
+    forget_damaged: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> RebuildOutcome:
     """Make the database anew from the run folders below ``roots`` and those that the old database knew elsewhere.
 
     The old database stays in place until the new one is whole; runs that it learned of meanwhile are taken over. A
     damaged file is kept beside the new one. Raises UsageError when it knows runs whose folders are gone, unless
-    ``forget_missing``; InputError when there is no run folder at all; DatabaseLockedError and SchemaError when it is in
+    ``forget_missing``; InputError when it knows categories that are damaged now, unless ``forget_damaged``, and when
+    there is no run folder at all; DatabaseLockedError and SchemaError when it is in
     use, of another schema, or of another program: what it knows would be lost.
     """
     place = connect.database_path(database)
@@ -70,23 +76,30 @@ def rebuild(
 
     listed = sorted(folders, key=lambda folder: folder.name)
     if isinstance(place, DuckDBFile):
-        return _replace_file(place, listed, step)
-    return _replace_rows(place, listed, step)
+        return _replace_file(place, listed, step, forget_damaged=forget_damaged)
+    return _replace_rows(place, listed, step, forget_damaged=forget_damaged)
 
 
-def _replace_file(place: DuckDBFile, folders: list[Path], step: Callable[[], None]) -> RebuildOutcome:
+def _replace_file(
+    place: DuckDBFile, folders: list[Path], step: Callable[[], None], *, forget_damaged: bool
+) -> RebuildOutcome:
     """Make a new file beside the old one, then move it there."""
     path = place.path
     temporary = temporary_name(path)
     outcome = RebuildOutcome()
     try:
+        before = _asked(place, stored_fingerprints) or {}
         init(temporary)
-        outcome.extend(index_directly(folders, temporary, progress=step))
+        outcome.extend(index_directly(folders, temporary, expected=before, progress=step))
         with locked(path, exclusive=True):
-            known = _read_folders(place, locked=True)
-            if known is None:
+            known = _asked(place, lambda connection: (_known(connection), stored_fingerprints(connection)), locked=True)
+            if known is not None:
+                outcome.extend(index_directly(_late(known[0], folders), temporary))
+                if not forget_damaged:
+                    after = _asked(DuckDBFile(temporary), stored_fingerprints) or {}
+                    _refuse_damage(place, known[1], after, folders, outcome)
+            elif place.exists():
                 outcome.set_aside = _set_aside(path)
-            outcome.extend(index_directly(_late(known or [], folders), temporary))
             write_out(temporary)
             _beside(path, ".wal").unlink(missing_ok=True)
             temporary.replace(path)
@@ -96,15 +109,42 @@ def _replace_file(place: DuckDBFile, folders: list[Path], step: Callable[[], Non
     return outcome
 
 
-def _replace_rows(place: Place, folders: list[Path], step: Callable[[], None]) -> RebuildOutcome:
+def _replace_rows(
+    place: Place, folders: list[Path], step: Callable[[], None], *, forget_damaged: bool
+) -> RebuildOutcome:
     """Put new rows in the place of the old ones, in one transaction: readers see the old ones until it ends."""
     outcome = RebuildOutcome()
     with connect.transactions(place, alone=True) as transaction, transaction() as connection:
-        late = _late(_known(connection), folders)
+        late, before = _late(_known(connection), folders), stored_fingerprints(connection)
         for table in metadata.tables.values():
             connection.execute(table.delete())
-        outcome.extend(index_within(connection, place, [*folders, *late], step))
+        outcome.extend(index_within(connection, place, [*folders, *late], step, before))
+        if not forget_damaged:
+            _refuse_damage(place, before, stored_fingerprints(connection), folders, outcome)
     return outcome
+
+
+def _refuse_damage(
+    place: Place, before: Fingerprints, after: Fingerprints, folders: list[Path], outcome: RebuildOutcome
+) -> None:
+    """Raise InputError when categories that the database held cannot be read any more: it may have the only numbers."""
+    read = {folder.name for folder in folders}
+    lost = [
+        f"{run_id}/{category}"
+        for run_id, categories in before.items()
+        for category in categories
+        if run_id in read and category not in after.get(run_id, {})
+    ]
+    if not lost:
+        return
+    reasons = ["; ".join(line.strip() for line in reason.splitlines()) for _, reason in outcome.rejected]
+    listed = "".join(f"\n  {reason}" for reason in reasons[:_NAMED])
+    more = f"\n  and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
+    raise InputError(
+        f"{place} stays as it is: of the categories that it knows, {len(lost)} cannot be read any more, such as {lost[0]}",
+        "promptad-db verify names all that is damaged; bring back copies, or let these categories go with "
+        f"--forget-damaged{listed}{more}",
+    )
 
 
 def _late(known: list[Path], taken: list[Path]) -> list[Path]:
@@ -116,19 +156,19 @@ def _late(known: list[Path], taken: list[Path]) -> list[Path]:
 def _folders_of(place: Place) -> list[Path]:
     """The run folders that the database knows; none when there is no database, or a damaged file."""
     if isinstance(place, DuckDBFile):
-        return _read_folders(place) or []
+        return _asked(place, _known) or []
     with connect.reading(place) as connection:
         return _known(connection)
 
 
-def _read_folders(place: DuckDBFile, *, locked: bool = False) -> list[Path] | None:
-    """The run folders that a file knows; None when it is damaged. ``locked``: who asks holds its lock."""
+def _asked(place: DuckDBFile, ask: Callable[[sa.Connection], _Answer], *, locked: bool = False) -> _Answer | None:
+    """What a file answers; None when there is none, or when it is damaged. ``locked``: who asks holds its lock."""
     if not place.exists():
-        return []
+        return None
     try:
         with place.reading_locked() if locked else place.reading() as connection:
             connect.check_revision(connection, place)
-            return _known(connection)
+            return ask(connection)
     except (DatabaseLockedError, SchemaError):
         raise
     except DatabaseError:

@@ -13,13 +13,14 @@ from promptad_db.db import tables
 from promptad_db.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import sqlalchemy as sa
     from numpy.typing import NDArray
 
     from promptad_db.records import CategoryResult, RunInfo
+    from promptad_db.run_places import Content
 
 
 Columns = dict[str, list[Any]]
@@ -29,13 +30,15 @@ Columns = dict[str, list[Any]]
 class FolderRows:
     """A run folder as it is now; ``rows`` by table is None as long as nothing in it needs to be written.
 
-    ``unverified`` are the categories that were read without a manifest to hold them against.
+    ``unverified`` are the categories that were read without a manifest to hold them against. Those are refused where
+    ``expected`` has another fingerprint: nobody can say then which of the two is right.
     """
 
     info: RunInfo
     folder: Path
     fingerprints: dict[str, str] = field(default_factory=dict)
     unverified: set[str] = field(default_factory=set)
+    expected: Mapping[str, str] = field(default_factory=dict)
     rows: dict[str, Columns] | None = None
     rejected: list[tuple[Path, str]] = field(default_factory=list)
 
@@ -46,6 +49,7 @@ class FolderRows:
         for category in run_folder.list_categories(self.folder):
             try:
                 result, content = run_folder.read_whole_category(self.folder, category)
+                self._check_expected(category, content)
                 _append_category(self, result, content.fingerprint)
             except (InputError, OSError) as error:
                 self._reject(category, error)
@@ -61,6 +65,14 @@ class FolderRows:
                 self.fingerprints[category] = run_folder.category_fingerprint(self.folder, category)
             except (InputError, OSError) as error:
                 self._reject(category, error)
+
+    def _check_expected(self, category: str, content: Content) -> None:
+        if not content.sealed and self.expected.get(category, content.fingerprint) != content.fingerprint:
+            raise InputError(
+                f"{run_folder.category_folder(self.folder, category)}: has changed since the database learned of it, and "
+                "no manifest says what is right",
+                f"bring back a copy; or take it as it is: promptad-db verify --accept-changes {self.folder}",
+            )
 
     def _reject(self, category: str, error: Exception) -> None:
         self.fingerprints.pop(category, None)

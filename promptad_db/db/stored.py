@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+Fingerprints = dict[str, dict[str, str]]
+"""Of categories, by run id and category."""
+
+
 @dataclass
 class StoredRun:
     """What the database holds of one run."""
@@ -34,6 +38,15 @@ def stored_runs(connection: sa.Connection, run_ids: Sequence[str]) -> dict[str, 
     for run_id, category, fingerprint in connection.execute(fingerprints.where(among(of_categories.run_id, run_ids))):
         stored[run_id].fingerprints[category] = fingerprint
     return stored
+
+
+def stored_fingerprints(connection: sa.Connection) -> Fingerprints:
+    """The fingerprints of all categories that the database holds."""
+    found: Fingerprints = {}
+    of_categories = tables.run_categories.c
+    for row in connection.execute(sa.select(of_categories.run_id, of_categories.category, of_categories.fingerprint)):
+        found.setdefault(row[0], {})[row[1]] = row[2]
+    return found
 
 
 def delete_rows(connection: sa.Connection, run_ids: Sequence[str]) -> None:

@@ -16,12 +16,12 @@ from promptad_db.db.bulk import insert
 from promptad_db.db.duckdb_file import DuckDBFile
 from promptad_db.db.outcome import IndexOutcome
 from promptad_db.db.rows import Columns, FolderRows, columns_of, run_row
-from promptad_db.db.stored import StoredRun, stored_runs
+from promptad_db.db.stored import Fingerprints, StoredRun, stored_runs
 from promptad_db.db.waiting import index_in_turn
 from promptad_db.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from promptad_db.db.connect import Where
@@ -72,9 +72,13 @@ def index_directly(
     *,
     replace: bool = False,
     at_once: bool = False,
+    expected: Fingerprints | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> IndexOutcome:
-    """As ``index_folders``, without regard to what else may wait to be indexed."""
+    """As ``index_folders``, without regard to what else may wait to be indexed.
+
+    A category without a manifest is refused where it is another one than ``expected``.
+    """
     database = connect.database_path(path)
     outcome = IndexOutcome()
     known: dict[str, StoredRun] = {}
@@ -83,15 +87,19 @@ def index_directly(
             known = stored_runs(connection, [folder.name for folder in folders])
     most = math.inf if at_once else 1 if database.run_by_run else ROWS_A_TRANSACTION
     with connect.transactions(database) as transaction:
-        for batch in _batches(folders, known, outcome, progress, most):
+        for batch in _batches(folders, known, outcome, progress, most, expected):
             outcome.extend(_written(transaction, batch, database, replace=replace))
     return outcome
 
 
 def index_within(
-    connection: sa.Connection, place: Place, folders: list[Path], progress: Callable[[], None]
+    connection: sa.Connection,
+    place: Place,
+    folders: list[Path],
+    progress: Callable[[], None],
+    expected: Fingerprints | None = None,
 ) -> IndexOutcome:
-    """As ``index_folders``, in a transaction that is under way; a refused run leaves it as it was."""
+    """As ``index_directly``, in a transaction that is under way; a refused run leaves it as it was."""
 
     @contextmanager
     def savepoint() -> Iterator[sa.Connection]:
@@ -99,7 +107,8 @@ def index_within(
             yield connection
 
     outcome = IndexOutcome()
-    for batch in _batches(folders, stored_runs(connection, [folder.name for folder in folders]), outcome, progress, 1):
+    known = stored_runs(connection, [folder.name for folder in folders])
+    for batch in _batches(folders, known, outcome, progress, 1, expected):
         outcome.extend(_written(savepoint, batch, place, replace=False))
     return outcome
 
@@ -120,13 +129,14 @@ def _batches(
     outcome: IndexOutcome,
     progress: Callable[[], None],
     most: float,
+    expected: Fingerprints | None,
 ) -> Iterator[list[FolderRows]]:
     """The runs that can be read, as many at a time as one short transaction takes."""
     batch: list[FolderRows] = []
     rows = 0
     for folder in folders:
         try:
-            run = _read_run(folder, known.get(folder.name))
+            run = _read_run(folder, known.get(folder.name), (expected or {}).get(folder.name, {}))
         except (InputError, OSError) as error:
             outcome.rejected.append((folder, str(error)))
             continue
@@ -141,11 +151,11 @@ def _batches(
         yield batch
 
 
-def _read_run(folder: Path, known: StoredRun | None) -> FolderRows:
+def _read_run(folder: Path, known: StoredRun | None, expected: Mapping[str, str]) -> FolderRows:
     """Read a run folder; what the database knows by its fingerprint is not read again."""
     folder = folder.resolve()
     run_folder.recover_interrupted(folder)
-    run = FolderRows(run_folder.read_run(folder), folder)
+    run = FolderRows(run_folder.read_run(folder), folder, expected=expected)
     if known is not None:
         run.read_fingerprints()
     if known is None or known.fingerprints != run.fingerprints:
@@ -182,6 +192,8 @@ def _write_batch(connection: sa.Connection, batch: list[FolderRows], *, replace:
         stored = known.get(run.info.run_id)
         new = run.fingerprints.items() - (stored.fingerprints if stored else {}).items()
         outcome.categories[run.info.run_id] = len(new)
+        if run.unverified:
+            outcome.unverified[run.info.run_id] = len(run.unverified)
         if stored:
             _delete_before_writing(connection, run)
     if writing:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST = "manifest.json"
+_BLOCK = 1 << 16
 _HINT = "promptad-db verify names everything that is damaged, and how to get it back"
 
 
@@ -130,7 +131,7 @@ def _differences(
 
 def _hashes(folder: Path, only: Collection[str] | None) -> dict[str, tuple[int, bytes]]:
     """Size and SHA-256 of the files in a folder, sorted by name, without the manifest and hidden files."""
-    names = []
+    found = []
     with os.scandir(folder) as entries:
         for entry in entries:
             hidden = entry.name == MANIFEST or entry.name.startswith(".")
@@ -139,14 +140,21 @@ def _hashes(folder: Path, only: Collection[str] | None) -> dict[str, tuple[int, 
             if entry.is_symlink():
                 files.require_own(folder / entry.name)
             if entry.is_file(follow_symlinks=False):
-                names.append(entry.name)
-    return {name: _hash(folder / name) for name in sorted(names)}
+                found.append((entry.name, entry.path))
+    return {name: _hash(path) for name, path in sorted(found)}
 
 
-def _hash(path: Path) -> tuple[int, bytes]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").digest()
-        return file.tell(), digest
+def _hash(path: str) -> tuple[int, bytes]:
+    # Most files are small: hashlib.file_digest takes a buffer of 256 KiB and a file object for each, half the time.
+    total, size = hashlib.sha256(), 0
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        while block := os.read(opened, _BLOCK):
+            total.update(block)
+            size += len(block)
+    finally:
+        os.close(opened)
+    return size, total.digest()
 
 
 def _fingerprint(found: dict[str, tuple[int, bytes]]) -> str:

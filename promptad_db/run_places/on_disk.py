@@ -62,8 +62,9 @@ class RunOnDisk:
     def take(self, name: str, content: Path) -> None:
         self._put(name, lambda empty: shutil.copytree(content, empty, dirs_exist_ok=True))
 
-    def seal(self, name: str) -> None:
+    def seal(self, name: str, check: Callable[[Path], object]) -> None:
         content = content_folder(self._current(name))
+        check(content)
         files.write_bytes(content / MANIFEST, manifest_bytes(content))
 
     def holds(self, name: str, file: str) -> bool:
@@ -151,17 +152,17 @@ class RunOnDisk:
         temporary.mkdir()
         try:
             fill(temporary)
-            files.sync(*temporary.iterdir(), temporary)
+            files.sync(*temporary.iterdir())
             with changing(self.folder):
-                self.tidy(alone=False)
                 if final.exists():
+                    self.tidy(alone=False)
                     old = final.with_name(f".{name}{_SET_ASIDE}{secrets.token_hex(6)}")
                     final.rename(old)
                     temporary.rename(final)
                     shutil.rmtree(old)
                 else:
                     temporary.rename(final)
-            files.sync(self.folder)
+            files.sync(self.folder)  # with a journal, this brings the entries of the new folder along
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

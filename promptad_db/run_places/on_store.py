@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,11 +54,12 @@ class RunOnStore:
     def take(self, name: str, content: Path) -> None:
         self._put_in_place(name, lambda empty: shutil.copytree(content, empty, dirs_exist_ok=True))
 
-    def seal(self, name: str) -> None:
+    def seal(self, name: str, check: Callable[[Path], object]) -> None:
         old = self._required(name)
         with tempfile.TemporaryDirectory(prefix="promptad-db-") as temporary:
             here = Path(temporary)
             self._get(name, old, here, old.files)
+            check(here)
             content = manifest_bytes(here)
             fingerprint = fingerprint_of(here)
         write_object(self.folder / name / old.folder / MANIFEST, content)
@@ -76,7 +77,7 @@ class RunOnStore:
 
     def examined(self, name: str) -> Content:
         with self._fetched(name, None) as content:
-            return content
+            return replace(content, folder=self.folder / name)
 
     def writing_of(self, name: str) -> object:
         return self._marker(name)

@@ -38,8 +38,8 @@ class RunPlace(Protocol):
     def take(self, name: str, content: Path) -> None:
         """Put the files of a folder of this machine, as they are, in the place of a category."""
 
-    def seal(self, name: str) -> None:
-        """Write the manifest of a category anew: its files are right as they are now."""
+    def seal(self, name: str, check: Callable[[Path], object]) -> None:
+        """Write the manifest of a category anew: its files, which ``check`` has read, are right as they are now."""
 
     def holds(self, name: str, file: str) -> bool:
         """Whether a category holds a file."""
@@ -51,7 +51,7 @@ class RunPlace(Protocol):
         """
 
     def examined(self, name: str) -> Content:
-        """The files of a category with all that is wrong with them; they may be gone when they were fetched for it."""
+        """The files of a category with all that is wrong with them."""
 
     def writing_of(self, name: str) -> object:
         """What is another one as soon as a category is written again; None when it is not there."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FOLDER = ".sweeps"
 FORMAT = 1
+_AGAIN = "start the sweep again: that writes it anew"
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Record:
                 for cell, reason in self.failed.items()
             ],
         }
-        files.write_json(self.path, content)
+        files.write_bytes(self.path, files.sealed_bytes(content))
 
 
 @contextmanager
@@ -100,7 +101,7 @@ def read_record(root: Path, experiment: str | None = None) -> Record:
             raise NoRowsError(
                 f"{root}: no sweep {experiment!r} was started here", f"there are: {', '.join(known) or 'none'}"
             )
-    content = files.read_json(path)
+    content = files.read_sealed(path, _AGAIN)
     try:
         if content["format"] != FORMAT:
             raise InputError(f"{path}: format {content['format']!r}, this version reads format {FORMAT}")
@@ -113,7 +114,7 @@ def read_record(root: Path, experiment: str | None = None) -> Record:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: not the record of a sweep", "start the sweep again: that writes it anew") from error
+        raise InputError(f"{path}: not the record of a sweep", _AGAIN) from error
 
 
 def is_driven(record: Record) -> bool:
