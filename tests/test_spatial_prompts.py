@@ -5,10 +5,12 @@ import torch
 from test_model_clip import pictures
 from torch.nn import functional
 
+from promptad_db.model.baseline import Baseline
+from promptad_db.model.branch import Setup
 from promptad_db.model.groups import Gate, cluster
 from promptad_db.model.promptad import Training
 from promptad_db.model.spatial_prompts import SpatialPrompts
-from promptad_db.model.variants import BRANCHES, Baseline, Setup
+from promptad_db.model.variants import BRANCHES
 from promptad_db.model.words import LocalGroup, load_vocabulary
 
 TASKS = pytest.mark.parametrize("task", ["cls", "seg"])

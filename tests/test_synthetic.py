@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from promptad_db.datasets import synthetic
-from promptad_db.datasets.layout import list_test_images, read_mask
+from promptad_db.datasets.images import read_mask
+from promptad_db.datasets.layout import list_test_images
 from promptad_db.errors import UsageError
 
 PIL_IMAGE = pytest.importorskip("PIL.Image", reason="writing the set needs Pillow")

@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from promptad_db import run_folder
 from promptad_db.datasets.synthetic import write_dataset
+from promptad_db.model.baseline import Baseline
 from promptad_db.model.promptad import CONTEXTS
 from promptad_db.model.prompts import fits
-from promptad_db.model.variants import Baseline
 from promptad_db.model.vision_guided import VisionGuided, choose
 from promptad_db.model.words import PromptWords
 

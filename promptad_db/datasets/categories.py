@@ -16,16 +16,21 @@ _VISA_OBJECTS = (
     "pipe_fryum",
 )  # fmt: skip
 
+_SYNTHETIC_TEXTURES = ("grid", "leather", "marble", "tile", "weave", "wood")
+_SYNTHETIC_OBJECTS = ("biscuit", "button", "capsule", "chip", "gear", "nut")
+
 KINDS: dict[str, dict[str, Kind]] = {
     "mvtec": {**dict.fromkeys(_MVTEC_TEXTURES, "texture"), **dict.fromkeys(_MVTEC_OBJECTS, "object")},
     "visa": dict.fromkeys(_VISA_OBJECTS, "object"),
 }
+"""Of the published datasets."""
+
+_SYNTHETIC: dict[str, Kind] = {
+    **dict.fromkeys(_SYNTHETIC_TEXTURES, "texture"),
+    **dict.fromkeys(_SYNTHETIC_OBJECTS, "object"),
+}
 
 
 def kind_of(dataset: str, category: str) -> Kind | None:
-    """Texture or object, None for a category of another data set."""
-    if dataset == "synthetic":
-        from promptad_db.datasets.synthetic.categories import KINDS as SYNTHETIC  # its painters import scipy
-
-        return SYNTHETIC.get(category)
-    return KINDS.get(dataset, {}).get(category)
+    """Texture or object, None for a category of another dataset."""
+    return (_SYNTHETIC if dataset == "synthetic" else KINDS.get(dataset, {})).get(category)

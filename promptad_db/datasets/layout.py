@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from promptad_db.datasets.images import read_mask
 from promptad_db.datasets.listing import entries, is_file, is_folder
 from promptad_db.errors import InputError
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GOOD", "IMAGE_SUFFIXES", "LabelledImage", "category_root", "defect_folders", "image_files", "is_category", "list_test_images",
-    "list_train_images", "mask_places", "places", "read_mask", "require_files", "stray_masks",
+    "list_train_images", "mask_places", "places", "require_files", "stray_masks",
 ]  # fmt: skip
 
 GOOD = "good"

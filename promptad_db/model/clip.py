@@ -47,6 +47,17 @@ class ImageFeatures:
     memory: tuple[Tensor, Tensor]
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """Features of B images on the CPU, and what they cost: ``seconds`` in all, of them ``semantic_seconds`` for what
+    only the semantic branch needs. ``features`` has empty class tokens and patches where only the memory was asked for.
+    """
+
+    features: ImageFeatures
+    seconds: float
+    semantic_seconds: float
+
+
 class ClipEncoder:
     """A frozen open_clip ViT with a class token.
 

@@ -15,8 +15,7 @@ from safetensors.torch import save
 
 from promptad_db import files
 from promptad_db.datasets.listing import read_bytes
-from promptad_db.model.clip import ImageFeatures
-from promptad_db.model.features import Encoded
+from promptad_db.model.clip import Encoded, ImageFeatures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

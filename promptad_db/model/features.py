@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from promptad_db.datasets.images import read_images
-from promptad_db.model.clip import ImageFeatures
+from promptad_db.model.clip import Encoded, ImageFeatures
 from promptad_db.model.promptad import nearest_similarities
 
 if TYPE_CHECKING:
@@ -27,17 +27,6 @@ if TYPE_CHECKING:
     from promptad_db.model.feature_cache import FeatureCache
 
     Gallery = tuple[Tensor, Tensor]
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Features of B images on the CPU, and what they cost: ``seconds`` in all, of them ``semantic_seconds`` for what
-    only the semantic branch needs. ``features`` has empty class tokens and patches where only the memory was asked for.
-    """
-
-    features: ImageFeatures
-    seconds: float
-    semantic_seconds: float
 
 
 @dataclass(frozen=True)

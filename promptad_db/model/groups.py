@@ -16,8 +16,8 @@ from promptad_db.model.prompts import ContextSizes, PromptLearner, TextFeatures
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from promptad_db.model.branch import Score, Setup
     from promptad_db.model.clip import ClipEncoder
-    from promptad_db.model.variants import Score, Setup
     from promptad_db.model.words import PromptWords
 
 # CLIP's own scale of cosines; PromptAD's 4.6 would give every group nearly the same share.

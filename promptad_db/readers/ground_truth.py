@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from promptad_db.datasets.layout import GOOD, LabelledImage, category_root, defect_folders, list_test_images, read_mask
+from promptad_db.datasets.images import read_mask
+from promptad_db.datasets.layout import GOOD, LabelledImage, category_root, defect_folders, list_test_images
 from promptad_db.errors import InputError
 from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Metric, Render, Task
 from promptad_db.scoring import score_category

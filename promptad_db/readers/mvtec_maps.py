@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from promptad_db.datasets.layout import GOOD, LabelledImage, category_root, list_test_images, read_mask
+from promptad_db.datasets.images import read_mask
+from promptad_db.datasets.layout import GOOD, LabelledImage, category_root, list_test_images
 from promptad_db.errors import InputError, UsageError
 from promptad_db.files import require_file
 from promptad_db.limits import LARGEST_CATEGORY, LARGEST_PICTURE

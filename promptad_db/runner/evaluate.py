@@ -12,8 +12,9 @@ import torch
 from promptad_db.errors import InputError
 from promptad_db.fusion import fuse_scores
 from promptad_db.metrics import auroc, render
+from promptad_db.model.branch import Setup
 from promptad_db.model.promptad import memory_maps, neighbour_margins, self_similarities
-from promptad_db.model.variants import BRANCHES, Setup
+from promptad_db.model.variants import BRANCHES
 from promptad_db.records import CategoryResult
 from promptad_db.scoring import render_maps
 from promptad_db.timing import Stopwatch
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from promptad_db.datasets import LabelledImage
-    from promptad_db.model.clip import ClipEncoder
-    from promptad_db.model.features import CategoryFeatures, Encoded
-    from promptad_db.model.variants import Score
+    from promptad_db.model.branch import Score
+    from promptad_db.model.clip import ClipEncoder, Encoded
+    from promptad_db.model.features import CategoryFeatures
     from promptad_db.model.words import PromptWords
     from promptad_db.runner.plan import Job
     from promptad_db.runner.request import Request
