@@ -257,6 +257,7 @@ def test_damaged_prompts_are_refused_by_name(request_of, damage):
     with pytest.raises(InputError, match=r"weights\.safetensors"):
         run(request_of(from_run=trained.folders[0], categories=("nut",)), db=False)
     path.unlink()
+    (path.parent / "manifest.json").unlink()
     with pytest.raises(InputError, match="only runs of promptad-db run"):
         run(request_of(from_run=trained.folders[0], categories=("nut",)), db=False)
 

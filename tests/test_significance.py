@@ -64,6 +64,7 @@ def test_placements_are_stored_read_back_and_indexed(log_run):
 
 def tampered(folder, change):
     path = run_folder.category_folder(folder, "tile") / "placements.parquet"
+    (path.parent / "manifest.json").unlink()  # whoever tampers would write it anew
     columns = pq.read_table(path).to_pydict()
     change(columns)
     pq.write_table(pa.table(columns), path)
@@ -95,7 +96,8 @@ def test_placements_that_cannot_be_trusted_are_refused_by_name(log_run, change, 
 def test_a_folder_of_an_older_version_still_indexes_and_has_no_intervals(cli, log_run):
     folder = log_run("tile", "wood")
     for category in ("tile", "wood"):
-        (run_folder.category_folder(folder, category) / "placements.parquet").unlink()
+        for name in ("placements.parquet", "manifest.json"):
+            (run_folder.category_folder(folder, category) / name).unlink()
     Path("promptad.duckdb").unlink()
     assert not index_folders([folder]).rejected
     assert "significance" not in rows_of(cli, "report")
@@ -107,7 +109,8 @@ def test_a_folder_of_an_older_version_still_indexes_and_has_no_intervals(cli, lo
 def test_files_ingested_by_an_older_version_are_known_and_replace_adds_their_intervals(cli, shared_gate):
     ingest(shared_gate, runs="runs", db="one.duckdb")
     folder = next(path.parent for path in Path("runs").glob("*/grid/placements.parquet"))
-    (folder / "placements.parquet").unlink()
+    for name in ("placements.parquet", "manifest.json"):
+        (folder / name).unlink()
     metrics = json.loads((folder / "metrics.json").read_text())
     for metric in metrics:
         metric.pop("ci_low", None)
