@@ -15,7 +15,26 @@ LARGEST_TABLE_FILE = 1 << 30
 """Bytes of a long table as CSV."""
 
 LARGEST_TABLE = 10_000_000
-"""Rows of a long table, each about 200 bytes while it is read: 10,000 categories of 100 images and ten branches."""
+"""Rows of a long table: 10,000 categories of 100 images and ten branches. While it is read, one takes at most 160 bytes
+beside the bytes of its distinct texts, its scores and names as arrays 56; the least that Arrow takes comes to it, 250 MB."""
+
+LONGEST_ROW = 1 << 20
+"""Characters of a row of a long table as CSV, whose line breaks may be in quotes."""
+
+LONGEST_TEXT = 4096
+"""Bytes of a name in a long table: of a category, a branch, an image with its folders."""
+
+MOST_CATEGORIES = 100_000
+"""Categories of all runs in one long table, and different values of a column that does not name images."""
+
+MOST_IMAGES = 250_000
+"""Images of one category in a long table."""
+
+MOST_COLUMNS = 20_000
+"""Columns of a table, and row groups of a Parquet file."""
+
+LARGEST_PAGE = 256 << 20
+"""Bytes that a page of a Parquet file may become in memory where a file is read in batches of rows."""
 
 LARGEST_UNPACKED = 512 << 20
 """Bytes that a Parquet file may become in memory: two branches of 500 maps of 256 x 256, twice. A larger file may ..."""

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from promptad_db.errors import InputError
 from promptad_db.files import require_file
-from promptad_db.limits import LARGEST_FOOTER, LARGEST_NAMES, LARGEST_UNPACKED, MOST_PAGES, PACKING
-from promptad_db.parquet_pages import DELTA_BYTE_ARRAY, DELTA_LENGTH_BYTE_ARRAY, DICTIONARIES, chunks, pages
+from promptad_db.limits import LARGEST_FOOTER, LARGEST_NAMES, LARGEST_PAGE, LARGEST_UNPACKED, MOST_PAGES, PACKING
+from promptad_db.parquet_pages import (
+    DELTA_BYTE_ARRAY,
+    DELTA_LENGTH_BYTE_ARRAY,
+    DICTIONARIES,
+    chunks,
+    footer_of,
+    pages,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +26,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     import pyarrow as pa
+    import pyarrow.parquet as pq
     from numpy.typing import NDArray
 
 
@@ -35,6 +45,8 @@ _COLUMNS = {
 }  # fmt: skip
 _MAY_BE_NULL = ("defect_type", "label")
 _WIDEST_NUMBER = 12
+_ROWS_AT_A_TIME = 1 << 15
+_FOOTER_LIMITS = {"thrift_string_size_limit": LARGEST_FOOTER, "thrift_container_size_limit": LARGEST_FOOTER}
 
 
 def read_parquet(path: Path) -> pa.Table:
@@ -47,29 +59,69 @@ def read_parquet(path: Path) -> pa.Table:
     return _of_types(path, table)
 
 
-def read_columns(path: Path, columns: Sequence[str], most_rows: int | None = None) -> pa.Table:
+def read_columns(path: Path, columns: Sequence[str]) -> pa.Table:
     """The columns of these names that a Parquet file has, texts as plain strings.
 
     What it would take in memory is known from its page headers before anything is decoded. Raises InputError, without
     the path, for a file that is damaged or takes more than the limits allow.
     """
+    with opened(path, columns) as file:
+        table = file.read(columns=list(columns))
+        table.validate(full=True)
+        return _without_dictionaries(table)
+
+
+def read_batches(path: Path, columns: Sequence[str], most_rows: int) -> Iterator[pa.RecordBatch]:
+    """The columns of these names, which a Parquet file has, some rows at a time; InputError as ``read_columns``.
+
+    No column may be nested, so that a batch takes memory for its rows; texts are dictionaries, where those that stand in
+    several rows of a batch may be stored once.
+    """
+    import pyarrow as pa
+
+    with opened(path, columns, in_batches=True) as file:
+        for name in columns:
+            kind = file.schema_arrow.field(name).type
+            if pa.types.is_nested(kind) or pa.types.is_fixed_size_binary(kind):
+                raise InputError(f"column {name} is {kind}, neither texts nor numbers")
+        if file.metadata.num_rows > most_rows:
+            raise InputError(f"declares {file.metadata.num_rows:,} rows, more than {most_rows:,}")
+        for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=list(columns)):
+            batch.validate(full=True)
+            yield batch
+
+
+def read_names(path: Path) -> list[str]:
+    """The names of the columns of a Parquet file; OSError, ValueError or ArrowException for one that is damaged."""
+    import pyarrow.parquet as pq
+
+    with path.open("rb") as raw:
+        footer_of(raw)
+    with pq.ParquetFile(path, **_FOOTER_LIMITS) as file:
+        return list(file.schema_arrow.names)
+
+
+@contextmanager
+def opened(path: Path, columns: Sequence[str], *, in_batches: bool = False) -> Iterator[pq.ParquetFile]:
+    """A Parquet file whose footer and pages of these columns were found to be in order and small enough.
+
+    All of the columns must fit into memory, or ``in_batches`` each page of them. InputError, without the path, for one
+    that is not, and for what is found when it is read.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    limits = {"thrift_string_size_limit": LARGEST_FOOTER, "thrift_container_size_limit": LARGEST_FOOTER}
     try:
-        with pq.ParquetFile(path, **limits) as file, path.open("rb") as raw:
-            if most_rows is not None and file.metadata.num_rows > most_rows:
-                raise InputError(f"declares {file.metadata.num_rows:,} rows, more than {most_rows:,}")  # noqa: TRY301 - not worth a function
-            wanted = [leaf for leaf in file.schema if leaf.path.partition(".")[0] in columns]
+        with path.open("rb") as raw:
+            footer = footer_of(raw)
+            with pq.ParquetFile(path, **_FOOTER_LIMITS) as file:
+                wanted = [leaf for leaf in file.schema if leaf.path.partition(".")[0] in columns]
             widths = {leaf.path: _width(leaf) for leaf in wanted}
-            encodings = _checked_pages(raw, widths, path.stat().st_size)
-            texts = [leaf.path for leaf in wanted if leaf.physical_type == "BYTE_ARRAY" and _once(encodings, leaf.path)]
+            encodings = _checked_pages(raw, footer, widths, in_batches=in_batches)
+        texts = [leaf.path for leaf in wanted if leaf.physical_type == "BYTE_ARRAY" and _once(encodings, leaf.path)]
         # A text that stands in many rows is stored, and so read, once.
-        with pq.ParquetFile(path, read_dictionary=texts, **limits) as file:
-            table = file.read(columns=list(columns))
-        table.validate(full=True)
-        return _without_dictionaries(table)
+        with pq.ParquetFile(path, read_dictionary=texts, **_FOOTER_LIMITS) as file:
+            yield file
     except InputError:
         raise
     except UnicodeDecodeError as error:
@@ -113,14 +165,17 @@ def finite(path: Path, values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
-def _checked_pages(raw: BinaryIO, widths: dict[str, int], file_size: int) -> dict[str, set[int]]:
+def _checked_pages(
+    raw: BinaryIO, footer: dict[int, Any], widths: dict[str, int], *, in_batches: bool
+) -> dict[str, set[int]]:
     """How the pages of each column are encoded.
 
     Refuses a file whose pages become more than a file of its size should, or other than its footer declares.
     """
+    file_size = raw.seek(0, os.SEEK_END)
     encodings: dict[str, set[int]] = {path: set() for path in widths}
     needed = unpacked = count = 0
-    for chunk in chunks(raw):
+    for chunk in chunks(footer):
         if chunk.column not in widths:
             continue
         values = 0
@@ -131,9 +186,11 @@ def _checked_pages(raw: BinaryIO, widths: dict[str, int], file_size: int) -> dic
             encodings[chunk.column].add(page.encoding)
             values += page.values
             unpacked += page.unpacked
+            if in_batches and page.unpacked > LARGEST_PAGE:
+                raise InputError(f"declares a page of {page.unpacked:,} bytes, more than {LARGEST_PAGE:,}")
         if values != chunk.values or values < chunk.rows:
             raise InputError(f"{chunk.column} holds {values:,} values, but declares {chunk.values:,}")
-        needed += values * widths[chunk.column]
+        needed += 0 if in_batches else values * widths[chunk.column]
     allowed = max(LARGEST_UNPACKED, PACKING * file_size)
     if max(needed, unpacked) > allowed:
         raise InputError(

@@ -43,8 +43,8 @@ class Page(NamedTuple):
     encoding: int
 
 
-def chunks(file: BinaryIO) -> Iterator[Chunk]:
-    """The columns of each row group, by the footer; ThriftError for a footer that is damaged or too large."""
+def footer_of(file: BinaryIO) -> dict[int, Any]:
+    """What a file says of itself; ThriftError for a footer that is damaged or too large."""
     size = file.seek(0, 2)
     file.seek(max(0, size - _END))
     length = int.from_bytes(file.read(4), "little")
@@ -52,6 +52,11 @@ def chunks(file: BinaryIO) -> Iterator[Chunk]:
         raise ThriftError("its footer is larger than a footer may be")
     file.seek(size - _END - length)
     footer, _ = struct_at(file.read(length))
+    return footer
+
+
+def chunks(footer: dict[int, Any]) -> Iterator[Chunk]:
+    """The columns of each row group, by the footer; ThriftError for one that is damaged."""
     try:
         for group in footer[4]:
             for column in group[1]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from promptad_db.limits import MOST_COLUMNS
+
 DEEPEST = 16
 
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
@@ -74,6 +76,8 @@ def _list(raw: bytes, at: int, depth: int) -> tuple[list[Any], int]:
     at += 1
     if count == _LONG_LIST:
         count, at = _varint(raw, at)
+    if count > MOST_COLUMNS:
+        raise ThriftError(f"it lists {count:,} columns or row groups, more than {MOST_COLUMNS:,}")
     _within(raw, at + count)  # a value takes a byte at least
     values = []
     for _ in range(count):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +30,35 @@ class ImportOptions:
     branches: dict[str, Path] = field(default_factory=dict)
 
 
+class Deferred(MutableMapping[str, CategoryResult]):
+    """Categories of which each is made when it is asked for, and not kept: all at once take many times their table."""
+
+    def __init__(self) -> None:
+        self._makers: dict[str, Callable[[], CategoryResult]] = {}
+
+    def defer(self, category: str, maker: Callable[[], CategoryResult]) -> None:
+        """Add a category by what makes it."""
+        self._makers[category] = maker
+
+    def __getitem__(self, category: str) -> CategoryResult:
+        return self._makers[category]()
+
+    def __setitem__(self, category: str, result: CategoryResult) -> None:
+        self._makers[category] = lambda: result
+
+    def __delitem__(self, category: str) -> None:
+        del self._makers[category]
+
+    def __contains__(self, category: object) -> bool:
+        return category in self._makers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
 @dataclass
 class ImportedRun:
     """One run as foreign files tell it, category by category."""
@@ -45,7 +74,7 @@ class ImportedRun:
     selection: Selection = "unknown"
     render: Render | None = None
     model: dict[str, Any] = field(default_factory=dict)
-    categories: dict[str, CategoryResult] = field(default_factory=dict)
+    categories: MutableMapping[str, CategoryResult] = field(default_factory=dict)
     files: set[Path] = field(default_factory=set)
     origins: dict[str, Path] = field(default_factory=dict)
 

@@ -10,13 +10,15 @@ may be missing. A category is taken whole or not at all: each of its branches mu
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from promptad_db.errors import InputError
-from promptad_db.readers.columns import REQUIRED, RUN, Table, column_names, load
-from promptad_db.readers.imported import ImportedRun, ImportOptions, Reject
+from promptad_db.limits import LARGEST_NAMES, MOST_IMAGES
+from promptad_db.readers.columns import REQUIRED, RUN, Table, column_names, first_come, load
+from promptad_db.readers.imported import Deferred, ImportedRun, ImportOptions, Reject
 from promptad_db.records import CategoryResult
 from promptad_db.scoring import score_category
 
@@ -43,20 +45,25 @@ def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Itera
     for path in sorted(paths):
         try:
             table = load(path, options)
+            for rows in table.categories():
+                _read_category(table, rows, path, runs, reject)
         except InputError as error:
             reject(path, str(error))
-            continue
-        for rows in table.categories():
-            key = tuple(table.value(name, rows[0]) for name in RUN)
-            try:
-                run = runs.get(key) or _run(*key)
-                _add(run, _category(table, rows), path)
-                runs[key] = run
-            except InputError as error:
-                category, (*_, dataset, k_shot, seed, _task) = table.value("category", rows[0]), key
-                reject(path, f"{category or 'no category'} ({dataset}, K = {k_shot}, seed {seed}): {error}")
     for key in sorted(runs, key=str):
         yield runs[key]
+
+
+def _read_category(
+    table: Table, rows: NDArray[np.int64], path: Path, runs: dict[tuple[Any, ...], ImportedRun], reject: Reject
+) -> None:
+    key = tuple(table.value(name, rows[0]) for name in RUN)
+    try:
+        run = runs.get(key) or _run(*key)
+        _add(run, table, rows, path)
+        runs[key] = run
+    except InputError as error:
+        category, (*_, dataset, k_shot, seed, _task) = table.value("category", rows[0]), key
+        reject(path, f"{category or 'no category'} ({dataset}, K = {k_shot}, seed {seed}): {error}")
 
 
 def _run(
@@ -70,15 +77,25 @@ def _run(
         raise InputError(f"k_shot is {k_shot!r}, not a number of images", "give --k-shot" if k_shot is None else "")
     if seed is not None and not isinstance(seed, int):
         raise InputError(f"seed is {seed!r}, not a whole number")
-    return ImportedRun(KIND, experiment, method, "cls", dataset, k_shot, seed, variant)
+    return ImportedRun(KIND, experiment, method, "cls", dataset, k_shot, seed, variant, categories=Deferred())
 
 
-def _add(run: ImportedRun, result: CategoryResult, path: Path) -> None:
-    known = run.categories.setdefault(result.category, result)
-    if _content(known) != _content(result):
+def _add(run: ImportedRun, table: Table, rows: NDArray[np.int64], path: Path) -> None:
+    """A category is checked at once, and scored when it is asked for."""
+    result = _category(table, rows)
+    known = run.categories.get(result.category)
+    if known is None:
+        run.categories.defer(result.category, partial(_scored, table, rows))  # type: ignore[attr-defined]
+    elif _content(known) != _content(_scored(table, rows)):
         others = ", ".join(str(file) for file in sorted(run.files))
         raise InputError(f"it is in {others} already, with other scores; all of a category must be in one file")
     run.files.add(path)
+
+
+def _scored(table: Table, rows: NDArray[np.int64]) -> CategoryResult:
+    result = _category(table, rows)
+    result.metrics = score_category(result, None)
+    return result
 
 
 def _content(result: CategoryResult) -> tuple[object, ...]:
@@ -88,17 +105,17 @@ def _content(result: CategoryResult) -> tuple[object, ...]:
 
 
 def _category(table: Table, rows: NDArray[np.int64]) -> CategoryResult:
-    """The scores of one category with their exact numbers; InputError for rows that do not fit together."""
+    """The scores of one category; InputError for rows that do not fit together."""
     for column in ("category", "branch", "image"):
         empty = rows[table.codes[column][rows] == table.empty.get(column, -1)]
         if empty.size:
             raise InputError(f"{table.where(empty[0])}: {column} is empty")
     bad = rows[~np.isfinite(table.scores[rows])]
     if bad.size:
-        score = table.given_scores[int(bad[0])].as_py()
-        raise InputError(f"{table.where(bad[0])}: score {score!r} is not a finite number")
+        given = f"{table.no_numbers[bad[0]]!r} " if bad[0] in table.no_numbers else ""
+        raise InputError(f"{table.where(bad[0])}: score {given}is not a finite number")
     first, image_of_row = _images(table, rows)
-    result = CategoryResult(table.value("category", rows[0]), [table.value("image", row) for row in first])
+    result = CategoryResult(table.value("category", rows[0]), table.listed("image", table.codes["image"][first]))
     result.scores = dict(_branches(table, rows, image_of_row, result.images))
     for column in ("label", "defect_type"):
         codes = table.codes[column]
@@ -107,21 +124,25 @@ def _category(table: Table, rows: NDArray[np.int64]) -> CategoryResult:
             row, image = other[0], table.value("image", other[0])
             raise InputError(f"{table.where(row)}: another {column} of image {image!r} than further up")
     result.labels = _labels(table, first)
-    defect_types = [table.value("defect_type", row) for row in first]
+    defect_types = table.listed("defect_type", table.codes["defect_type"][first])
     result.defect_types = defect_types if any(defect_types) else None
-    result.metrics = score_category(result, None)
     return result
 
 
-def _images(table: Table, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _images(table: Table, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """The first row of each image, in the order of the file, and for each row the number of its image."""
-    _, first, number = np.unique(table.codes["image"][rows], return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    return rows[first[order]], np.argsort(order)[number]
+    image_of_row, count = first_come(table.codes["image"][rows])
+    if count > MOST_IMAGES:
+        raise InputError(f"it has {count:,} images, more than {MOST_IMAGES:,}")
+    if (size := table.image_bytes(rows)) > LARGEST_NAMES:
+        raise InputError(f"the names of its images take {size:,} bytes in all rows, more than {LARGEST_NAMES:,}")
+    first = np.empty(count, dtype=np.int64)
+    first[image_of_row[::-1]] = rows[::-1]  # of several rows the last one stays
+    return first, image_of_row
 
 
 def _branches(
-    table: Table, rows: NDArray[np.int64], image_of_row: NDArray[np.int64], images: list[str]
+    table: Table, rows: NDArray[np.int64], image_of_row: NDArray[np.int32], images: list[str]
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
     codes = table.codes["branch"][rows]
     _, first, counts = np.unique(codes, return_index=True, return_counts=True)
@@ -142,7 +163,7 @@ def _branches(
 
 
 def _labels(table: Table, first: NDArray[np.int64]) -> NDArray[np.int8] | None:
-    labels = [table.value("label", row) for row in first]
+    labels = table.listed("label", table.codes["label"][first])
     if all(label is None for label in labels):
         return None
     for row, label in zip(first, labels, strict=True):

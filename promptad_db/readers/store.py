@@ -35,8 +35,9 @@ def store(run: ImportedRun, root: Path, reject: Reject, *, replace_existing: boo
         )
         folder = run_folder.create_run(root, run.info(run_id, created_at, source))
     stored = set(run_folder.list_categories(folder))
-    for category, result in run.categories.items():
+    for category in run.categories:
         try:
+            result = run.categories[category]
             if category in stored and _unchanged(folder, result, older=not replace_existing):
                 continue
             if category in stored and not replace_existing:
