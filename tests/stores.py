@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import asyncssh
 
 # Read when gcsfs is imported: else it asks Google itself, over gRPC, what kind of bucket each one is.
 os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
@@ -27,12 +30,13 @@ _NUMBERS = count(1)
 
 class Server(NamedTuple):
     """A server that is up: ``address`` is where new roots are made, ``environment`` what its clients need. ``hang_up``
-    ends all connections to an SFTP server.
+    ends all connections to an SFTP server; ``seen`` counts them, and who tried to sign in with what.
     """
 
     address: str
     environment: dict[str, str]
     hang_up: Callable[[], None] = lambda: None
+    seen: Counter[str] | None = None
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +58,7 @@ def sftp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """An SFTP server that shows one folder to two users: whoever has the key in ``.ssh`` of the clients' HOME, and USER
     with PASSWORD.
     """
-    with _sftp(tmp_path_factory.mktemp("sftp")) as server:
+    with sftp(tmp_path_factory.mktemp("sftp")) as server:
         yield server
 
 
@@ -155,7 +159,8 @@ def _gs() -> Iterator[Server]:
 
 
 @contextmanager
-def _sftp(place: Path) -> Iterator[Server]:
+def sftp(place: Path, *host_keys: asyncssh.SSHKey) -> Iterator[Server]:
+    """An SFTP server in a thread of this process, with one host key or those that are given."""
     import asyncssh
 
     logging.getLogger("asyncssh").setLevel(logging.ERROR)
@@ -164,6 +169,8 @@ def _sftp(place: Path) -> Iterator[Server]:
     key = asyncssh.generate_private_key("ssh-ed25519")
     key.write_private_key(keys / "id_ed25519")
     (place / "shown").mkdir()
+    host_keys = host_keys or (asyncssh.generate_private_key("ssh-ed25519"),)
+    seen: Counter[str] = Counter()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -172,11 +179,17 @@ def _sftp(place: Path) -> Iterator[Server]:
     class Door(asyncssh.SSHServer):
         def connection_made(self, connection: asyncssh.SSHServerConnection) -> None:
             connections.append(connection)  # also one that nobody signs in on
+            seen["connections"] += 1
+
+        def begin_auth(self, username: str) -> bool:
+            seen[f"user {username}"] += 1
+            return True
 
         def password_auth_supported(self) -> bool:
             return True
 
         def validate_password(self, username: str, password: str) -> bool:
+            seen[f"password {password}"] += 1
             return (username, password) == (USER, PASSWORD)
 
     async def begun() -> asyncssh.SSHAcceptor:
@@ -184,7 +197,7 @@ def _sftp(place: Path) -> Iterator[Server]:
             "127.0.0.1",
             0,
             server_factory=Door,
-            server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
+            server_host_keys=list(host_keys),
             authorized_client_keys=asyncssh.import_authorized_keys(key.export_public_key().decode()),
             sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=place / "shown"),
         )
@@ -205,7 +218,11 @@ def _sftp(place: Path) -> Iterator[Server]:
         asyncio.run_coroutine_threadsafe(hung_up(), loop).result()
 
     server = asyncio.run_coroutine_threadsafe(begun(), loop).result()
-    yield Server(f"sftp://127.0.0.1:{server.get_port()}/", {"HOME": str(place / "home")}, hang_up)
+    shown = host_keys[0].export_public_key().decode().strip()
+    known_hosts = place / "known_hosts"
+    known_hosts.write_text(f"[127.0.0.1]:{server.get_port()} {shown}\n")
+    environment = {"HOME": str(place / "home"), "PROMPTAD_KNOWN_HOSTS": str(known_hosts)}
+    yield Server(f"sftp://127.0.0.1:{server.get_port()}/", environment, hang_up, seen)
     asyncio.run_coroutine_threadsafe(ended(server), loop).result()
     loop.call_soon_threadsafe(loop.stop)
     thread.join()

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import Folder, db_option, filters_from, listed, note, run_filters, runs_option, talk
+from promptad_db.cli.options import (
+    Folder,
+    db_option,
+    filters_from,
+    listed,
+    note,
+    require_folders,
+    run_filters,
+    runs_option,
+    talk,
+)
 from promptad_db.cli.progress import progress_bar
 from promptad_db.errors import ExitCode
 
@@ -62,6 +72,7 @@ def fuse(ctx: click.Context, /, paths: tuple[Path, ...], **options: Any) -> None
     chosen = recipes(options["rule"] or (), options["calibrate"], half=options["half"])
     fuse_options = FuseOptions(options["category"], replace=options["replace"], hold_out=options["hold_out"])
     filters, database = filters_from(options), database_path(options["db"])
+    require_folders(*paths)
     with progress_bar() as progress:
         if paths:
             outcome = fuse_paths(paths, filters, chosen, database, fuse_options, progress=progress)

@@ -59,6 +59,11 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
 @click.option(
+    "--accept-new-host-key",
+    is_flag=True,
+    help="Take the host keys of SFTP servers that are not known into known_hosts; one that has changed is refused.",
+)
+@click.option(
     "--version",
     is_flag=True,
     is_eager=True,
@@ -66,7 +71,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
     callback=_print_version,
     help="Show the version and exit.",
 )
-def cli(*, debug: bool) -> None:
+def cli(*, debug: bool, accept_new_host_key: bool) -> None:
     r"""Exact numbers for two-branch few-shot anomaly detection, in a database that you can ask.
 
     \b
@@ -78,6 +83,10 @@ def cli(*, debug: bool) -> None:
     (locked, newer schema), 4 bad input (what could be taken was), 5 no rows match, 70 a bug.
     """
     del debug
+    if accept_new_host_key:
+        from promptad_db.storage.known_hosts import ACCEPT
+
+        os.environ[ACCEPT] = "1"  # also for the processes of a sweep
 
 
 def main() -> NoReturn:

@@ -62,7 +62,10 @@ def _numbers(text: str) -> range | tuple[int]:
 
 
 class Folder(click.Path):
-    """A folder of this machine by its path, or of a store by its address; the value is as ``folder_at`` returns it."""
+    """A folder of this machine by its path, or of a store by its address; the value is as ``folder_at`` returns it.
+
+    No store is asked while options are parsed: whether a folder exists there is asked by ``require_folders``.
+    """
 
     def __init__(self, *, exists: bool = False, or_file: bool = False) -> None:
         super().__init__(exists=exists, file_okay=or_file, path_type=Path)
@@ -73,22 +76,32 @@ class Folder(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if "://" not in str(value):
             return super().convert(value, param, ctx)
-        from promptad_db.datasets.listing import is_folder
         from promptad_db.storage import folder_at, is_remote
 
+        folder = folder_at(value)
+        return folder if is_remote(folder) else super().convert(folder, param, ctx)
+
+
+def require_folders(*folders: Path | None) -> None:
+    """Those folders of stores that a command is about to read must exist; folders of this machine were found already.
+
+    Raises click's UsageError for one that does not, InputError for a store that cannot be reached.
+    """
+    from promptad_db.datasets.listing import is_folder
+    from promptad_db.storage import is_remote
+
+    for folder in folders:
+        if folder is None or not is_remote(folder):
+            continue
         try:
-            folder = folder_at(value)
-            if not is_remote(folder):
-                return super().convert(folder, param, ctx)
-            there = not self.exists or is_folder(folder)
+            there = is_folder(folder)
         except OSError as error:
             raise InputError(
                 f"{error.filename}: cannot be reached ({error.strerror})",
                 "check the address, the network, and the credentials that its driver finds",
             ) from error
         if not there:
-            self.fail(f"Directory '{folder}' does not exist.", param, ctx)
-        return folder
+            raise click.UsageError(f"Directory '{folder}' does not exist.", click.get_current_context())
 
 
 class Repeatable(click.Option):

@@ -16,6 +16,7 @@ from promptad_db.cli.options import (
     look,
     note,
     output_options,
+    require_folders,
     show,
 )
 from promptad_db.errors import UsageError
@@ -74,6 +75,7 @@ def report(
     if output_format == "html":
         from promptad_db.page import report_page
 
+        require_folders(data_root if gallery else None)
         page = report_page(database_path(db), filters, **asked, gallery=gallery, data_root=data_root)
         note(page.notes)
         show(page.text, output)

@@ -14,6 +14,7 @@ from promptad_db.cli.options import (
     look,
     note,
     output_options,
+    require_folders,
     runs_option,
     show,
     talk,
@@ -54,6 +55,7 @@ def run(ctx: click.Context, /, *, runs: Path | None, db: str | None, **options: 
     Every combination of --task, --k-shot, --seed and --variant becomes a run; each image is encoded once for all of
     them. The run folders made are printed, one a line. Ctrl-C keeps finished categories, and --resume goes on.
     """
+    require_folders(options["data_root"], options["from_run"])
     if options["check_data"]:
         _check_data(ctx, options)
         return

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import Folder, data_root_option, db_option, look, output_options, runs_option, show, talk
+from promptad_db.cli.options import (
+    Folder,
+    data_root_option,
+    db_option,
+    look,
+    output_options,
+    require_folders,
+    runs_option,
+    show,
+    talk,
+)
 from promptad_db.cli.progress import log_line, progress_bar
 from promptad_db.cli.stopping import stopped_by_signals
 from promptad_db.errors import ExitCode, UsageError
@@ -145,6 +155,7 @@ def rebuild(
     from promptad_db.run_folder import default_root
 
     path = database_path(db)
+    require_folders(*roots)
     with progress_bar() as progress:
         outcome = rebuild_database(
             path,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptad_db.errors import InputError
 from promptad_db.limits import LARGEST_PICTURE
-from promptad_db.storage import is_remote, reaching
+from promptad_db.storage import driver_of, is_remote, reaching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,8 +87,7 @@ def read_bytes(path: Path) -> bytes:
 def look_again(root: Path) -> None:
     """Forget what was known of the folders below a root on a store."""
     if is_remote(root):
-        stored: Any = root
-        stored.fs.invalidate_cache()
+        driver_of(root).invalidate_cache()
         for folder in [one for one in _KNOWN if one.is_relative_to(root)]:
             _KNOWN.pop(folder, None)
 

@@ -28,11 +28,11 @@ _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "sftp": "sftp", "
 
 
 def folder_at(address: str | os.PathLike[str]) -> Path:
-    """The folder at a path or an address; ``str`` of it is the address again.
+    """The folder at a path or an address, which nobody is asked about; ``str`` of it is the address again.
 
     A folder of a store is a ``UPath``: it has the methods of a ``Path`` without being one, and stands in its place
     wherever folders are handed on. Raises UsageError for an address of an unknown kind, or whose driver is not
-    installed; OSError for a store that cannot be reached.
+    installed.
     """
     if is_remote(address):
         return cast("Path", address)
@@ -46,10 +46,11 @@ def folder_at(address: str | os.PathLike[str]) -> Path:
     if kind in _EXTRAS and text[scheme.end() :][:1] in {"", "/"}:
         raise UsageError(f"{text}: names no bucket or host", "for example s3://bucket/runs")
     try:
+        from fsspec import get_filesystem_class
+
         options = {"use_listings_cache": False} if kind in _KEEPING_LISTINGS else {}
         folder: Any = _of_stores()(f"{kind}://{text[scheme.end() :].rstrip('/')}", **options)
-        with reaching(without_password(text)):
-            folder.fs  # noqa: B018 - asks for the driver, and for the connection where there is one
+        get_filesystem_class(kind)  # raises without a driver
     except ImportError as error:
         extra = _EXTRAS.get(kind)
         mend = f"pip install 'promptad-db[{extra}]'" if extra else f"install the fsspec driver of {kind}://"
@@ -68,7 +69,13 @@ def without_password(address: str) -> str:
 
 def is_remote(folder: object) -> bool:
     """Whether a folder is on a store, not on this machine."""
-    return hasattr(folder, "fs")
+    return hasattr(type(folder), "fs")  # asked of the type, as the attribute itself calls the driver
+
+
+def driver_of(path: Path) -> Any:
+    """The fsspec file system of a path on a store; OSError without the credentials that it needs."""
+    with reaching(path):
+        return path.fs  # type: ignore[attr-defined]
 
 
 @contextmanager

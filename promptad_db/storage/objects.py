@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from promptad_db.errors import InputError
-from promptad_db.storage.addresses import is_remote, reaching
+from promptad_db.storage.addresses import driver_of, is_remote, reaching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,7 +23,7 @@ _AT_A_TIME = 8
 
 def read_object(path: Path, largest: int) -> bytes:
     """The bytes of an object of at most ``largest`` bytes; InputError for one that is larger, OSError for none."""
-    fs: Any = path.fs  # type: ignore[attr-defined]
+    fs = driver_of(path)
     with reaching(path):
         size = fs.info(path.path)["size"]  # type: ignore[attr-defined]
         if (size or 0) > largest:
@@ -37,7 +37,7 @@ def write_object(path: Path, content: bytes) -> None:
 
     An object store shows an object when all of it has come; a server with folders is given a hidden file to rename.
     """
-    fs: Any = path.fs  # type: ignore[attr-defined]
+    fs = driver_of(path)
     with reaching(path):
         if not has_folders(path):
             fs.pipe_file(path.path, content)  # type: ignore[attr-defined]
@@ -55,7 +55,7 @@ def has_folders(path: Path) -> bool:
 
 def each(where: Path, work: Callable[[_Item], _Answer], items: Iterable[_Item]) -> list[_Answer]:
     """The answers to several requests at a place, some of them at a time where its driver can."""
-    if not is_remote(where) or not (where.fs.async_impl or has_folders(where)):  # type: ignore[attr-defined]
+    if not is_remote(where) or not (driver_of(where).async_impl or has_folders(where)):
         return [work(item) for item in items]
     with reaching(where), ThreadPoolExecutor(_AT_A_TIME) as pool:
         return list(pool.map(work, items))
