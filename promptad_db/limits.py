@@ -30,6 +30,12 @@ MOST_CATEGORIES = 100_000
 MOST_IMAGES = 250_000
 """Images of one category in a long table."""
 
+MOST_LINES = 500_000
+"""Lines of a small CSV or of a log."""
+
+MOST_CELLS = 5_000_000
+"""Commas of a small CSV: a cell of one letter takes thirty times as much as an object of Python."""
+
 MOST_COLUMNS = 20_000
 """Columns of a table, and row groups of a Parquet file."""
 

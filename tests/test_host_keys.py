@@ -258,6 +258,7 @@ COMMANDS = [
     ["run", "--data-root", "ADDRESS"],
     ["ingest", "ADDRESS", "--data-root", "ADDRESS", "--k-shot", "x"],
     ["rebuild", "ADDRESS", "--nonsense"],
+    ["verify", "ADDRESS", "--format", "nonsense"],
     ["fuse", "ADDRESS", "--rule", "max", "--hold-out", "nonsense"],
     ["report", "--data-root", "ADDRESS", "--top", "x"],
     ["runs", "copy", "--to", "ADDRESS", "--k-shot", "x"],

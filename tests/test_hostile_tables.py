@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+import tracemalloc
 import weakref
 from pathlib import Path
 
@@ -16,7 +17,15 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
-from promptad_db.readers import ImportOptions, long_table
+from promptad_db.readers import (
+    ImportOptions,
+    anomalib,
+    gate,
+    long_table,
+    official_csv,
+    patchcore,
+    pipe_tables,
+)
 
 sys.path.insert(0, str(Path(__file__).parent / "fuzz"))
 
@@ -29,7 +38,15 @@ PEAK = """
 import json, resource, sys
 from pathlib import Path
 import pyarrow.csv, pyarrow.compute, pyarrow.parquet, sklearn.metrics
-from promptad_db.readers import ImportOptions, long_table
+from promptad_db.readers import (
+    ImportOptions,
+    anomalib,
+    gate,
+    long_table,
+    official_csv,
+    patchcore,
+    pipe_tables,
+)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 rejected, read = [], 0
 for run in long_table.read([Path(sys.argv[1])], ImportOptions(), lambda _path, reason: rejected.append(reason)):
@@ -224,3 +241,27 @@ def test_rows_in_many_row_groups_and_chunks_are_one_table():
             for branch in range(2):
                 wanted = {one // 6: one / rows for one in mine.tolist() if one // 3 % 2 == branch}
                 assert result.scores[str(branch)].tolist() == [wanted[image] for image in images]
+
+
+SMALL = {
+    "results.csv": (anomalib, b"model,dataset,category,image_AUROC\n"),
+    "mvtec.csv": (patchcore, b"Row Names,instance_auroc\n"),
+    "Epoch_seed1.csv": (official_csv, b",i_roc\nmvtec-bottle,99.00\n"),
+    "full_results.csv": (gate, b"dataset,class,k_shot,task,mode,auroc\n"),
+    "log.txt": (pipe_tables, b"| objects   |   pixel_auroc |\n"),
+}
+
+
+@pytest.mark.parametrize("unit", [b"||\n", b",\n", b"\r", b",a"])
+@pytest.mark.parametrize("name", SMALL)
+def test_small_tables_of_very_many_lines_or_cells_are_refused(name, unit):
+    """64 MB of short cells are many gigabytes of objects."""
+    reader, header = SMALL[name]
+    path = written(name, header + unit * 12_000_000)
+    rejected = []
+    tracemalloc.start()
+    assert list(reader.read([path], ImportOptions(k_shot=1), lambda _path, reason: rejected.append(reason))) == []
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rejected == ["holds more than 500,000 lines or 5,000,000 cells"]
+    assert peak < 5 * path.stat().st_size

@@ -204,6 +204,7 @@ def verify(
 
     if accept_changes and not paths:
         raise click.UsageError("--accept-changes needs the PATHS of what you changed")
+    require_folders(*paths)
     database = database_path(db)
     chosen = database if db or database.exists() else None
     with progress_bar() as progress:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptad_db.errors import InputError
-from promptad_db.files import read_json, read_text
+from promptad_db.files import read_json
 from promptad_db.readers.gate_cells import Cell, DisagreementError, RunKey, add_all, assembled, estimate
 from promptad_db.readers.imported import ImportedRun, ImportOptions, Reject, fraction, image_names, reported
+from promptad_db.readers.reported_cells import read_lines
 from promptad_db.records import LEVEL_OF_TASK, TASKS, CategoryResult, Metric, Task
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _read_csv(path: Path, cells: dict[RunKey, dict[str, Cell]], options: ImportO
     seed = _seed_of_siblings(path.parent)
     seed = options.seed if seed is None else seed
     try:
-        rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+        rows = list(csv.DictReader(io.StringIO(read_lines(path), newline="")))
     except csv.Error as error:
         raise InputError(f"not a readable CSV file ({error})") from error
     for line, row in enumerate(rows, start=2):

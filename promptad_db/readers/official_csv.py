@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptad_db.errors import InputError
-from promptad_db.files import read_text
 from promptad_db.readers.imported import ImportedRun, ImportOptions, Reject, reported
+from promptad_db.readers.reported_cells import read_lines
 from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Metric, Task
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _origin(path: Path, options: ImportOptions) -> _Origin:
 def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header, and every other row with the number of its line; a number that the end of the file cuts is marked."""
     try:
-        text = read_text(path)
+        text = read_lines(path)
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         rows = [(reader.line_num, cells) for cells in reader if cells]
     except csv.Error as error:

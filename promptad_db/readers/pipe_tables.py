@@ -23,12 +23,12 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptad_db.errors import InputError
-from promptad_db.files import read_text
 from promptad_db.limits import LARGEST_TEXT
 from promptad_db.readers.reported_cells import (
     DATASETS,
     ReportedCells,
     Setting,
+    read_lines,
     reported_metric,
     told,
     written_step,
@@ -80,7 +80,7 @@ def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Itera
     cells = ReportedCells(KIND)
     for path in sorted(paths):
         try:
-            for table in _tables(read_text(path)):
+            for table in _tables(read_lines(path)):
                 _add_table(path, table, options, cells, reject)
         except InputError as error:
             reject(path, str(error))

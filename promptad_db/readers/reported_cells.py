@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptad_db.errors import InputError
 from promptad_db.files import read_text
+from promptad_db.limits import MOST_CELLS, MOST_LINES
 from promptad_db.readers.imported import ImportedRun, fraction
 from promptad_db.records import CategoryResult, Level, Metric, Selection, Task
 
@@ -125,9 +126,17 @@ def csv_header(path: Path) -> list[str]:
         return []
 
 
+def read_lines(path: Path) -> str:
+    """The text of a small CSV or a log; InputError for one with too many lines or cells, each of which is an object."""
+    text = read_text(path)
+    if text.count("\n") + text.count("\r") > 2 * MOST_LINES or text.count(",") > MOST_CELLS:
+        raise InputError(f"holds more than {MOST_LINES:,} lines or {MOST_CELLS:,} cells")
+    return text
+
+
 def csv_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Every row of a CSV file by its columns, with its line; InputError for a file or a row that is broken."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(read_lines(path), newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         rows = [(reader.line_num, cells) for cells in reader if cells]
