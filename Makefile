@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install test demo lint format quick bench security wheel clean
+.PHONY: help install test demo lint format schema quick bench security wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ lint: install  ## formatting, lint, types, and the direction of the imports
 format: install  ## let ruff mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+schema: install  ## the JSON Schemas of a run folder and the tables of docs/run-folder.md, from the code
+	$(BIN)/python docs/schema/make.py
 
 bench: install  ## every benchmark in small size beside its peer, as one table and benchmarks.json; FULL=--full for all
 	$(BIN)/python -m pip install --quiet --group bench

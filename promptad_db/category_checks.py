@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from promptad_db import files
 from promptad_db.errors import InputError
-from promptad_db.records import PROVENANCES, CategoryResult, Level, Metric
+from promptad_db.records import AnyLabel, CategoryResult, Label, Metric, Name, Note, PathText, Seconds
+from promptad_db.schema import conform, shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,36 +18,21 @@ if TYPE_CHECKING:
 FUSED_FROM = ("semantic", "memory")
 
 
-_COUNTS = ("n_pos", "n_neg")
+def metrics_of(rows: Any, path: Path) -> list[Metric]:
+    """The numbers of a metrics.json; InputError names the file, the field and what is right.
 
-
-_MOST = 1 << 62
-
-
-def check_metric(path: Path, metric: Metric) -> None:
-    texts: tuple[object, ...] = (metric.branch, metric.metric)
-    if not all(isinstance(text, str) and text != "" for text in texts) or metric.level not in get_args(Level):
-        raise InputError(f"{path}: a metric needs a level (image, pixel), a branch and a metric name")
-    if metric.provenance not in PROVENANCES:
-        raise InputError(f"{path}: provenance {metric.provenance!r} is not one of {', '.join(PROVENANCES)}")
-    name = f"{metric.branch} {metric.metric}"
-    if metric.value is None:
-        if not metric.note:
-            raise InputError(f"{path}: {name} has neither a value nor a note that says why")
-    elif not is_number(metric.value) or not 0 <= metric.value <= 1:
-        raise InputError(f"{path}: {name} is {metric.value!r}, must be a fraction between 0 and 1")
-    for field_name in ("precision", "ci_low", "ci_high", "n_pos", "n_neg"):
-        value = getattr(metric, field_name)
-        if value is None and field_name != "precision":
-            continue
-        if not is_number(value) or value < 0 or value > (_MOST if field_name in _COUNTS else 1):
-            raise InputError(f"{path}: {field_name} of {name} is {value!r}, must be a number that can be meant")
-        if field_name in _COUNTS and not isinstance(value, int):
-            raise InputError(f"{path}: {field_name} of {name} is {value!r}, must be a whole number")
-    if metric.note is not None and not isinstance(metric.note, str):
-        raise InputError(f"{path}: the note of {name} must be a text")
-    if not all(files.is_text(text) for text in (*texts, metric.note) if text is not None):
-        raise InputError(f"{path}: {name!r} or its note holds half a character")
+    Fields that are not known are passed over, and one without a value has none.
+    """
+    if isinstance(rows, list):
+        rows = [{"value": None, **row} if isinstance(row, dict) else row for row in rows]
+    metrics: list[Metric] = conform(rows, list[Metric], path)
+    for index, metric in enumerate(metrics):
+        if metric.value is None and not metric.note:
+            raise InputError(f"{path}: [{index}].note: must say why {metric.branch} {metric.metric} has no value")
+    seen = Counter((metric.level, metric.branch, metric.metric, metric.provenance) for metric in metrics)
+    if len(seen) < len(metrics):
+        raise InputError(f"{path}: the same number stands there twice: {' '.join(seen.most_common(1)[0][0])}")
+    return metrics
 
 
 def check_exact_metrics(path: Path, result: CategoryResult) -> None:
@@ -84,14 +68,7 @@ def check_result(result: CategoryResult) -> None:
     ):
         if found != count:
             raise InputError(f"category {result.category!r}: {count} images, but {found} {what}")
-    for branch in (*result.scores, *result.maps):
-        if not branch or not files.is_text(branch):
-            raise InputError(f"category {result.category!r}: a branch is called {branch!r}, must be a text")
-    if any(kind is not None and not files.is_text(kind) for kind in result.defect_types or ()):
-        raise InputError(f"category {result.category!r}: defect types must be texts or None")
-    for stage, seconds in result.timings.items():
-        if not is_number(seconds) or seconds < 0:
-            raise InputError(f"category {result.category!r}: {stage} took {seconds!r} seconds, must be zero or above")
+    _check_words(result)
     if result.labels is not None and not np.isin(result.labels, (0, 1)).all():
         raise InputError(f"category {result.category!r}: labels must be 0 (normal) or 1 (anomalous)")
     if result.masks is not None and result.labels is not None:
@@ -103,8 +80,16 @@ def check_result(result: CategoryResult) -> None:
             )
 
 
-def is_number(value: object) -> bool:
-    try:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:
-        return False
+def _check_words(result: CategoryResult) -> None:
+    """The names and the seconds of a category as they are declared."""
+    where = f"category {shown(result.category)}"
+    conform(result.category, Name, where)
+    conform(result.images, list[PathText], where, "images")
+    conform(result.defect_types, list[AnyLabel | None] | None, where, "defect types")
+    conform(list({*result.scores, *result.maps}), list[Label], where, "branches")
+    conform(result.timings, dict[AnyLabel, Seconds], where, "timings")
+    metrics = result.metrics
+    conform(
+        [metric.branch for metric in metrics] + [metric.metric for metric in metrics], list[Label], where, "metrics"
+    )
+    conform([metric.note for metric in metrics], list[Note | None], where, "notes")

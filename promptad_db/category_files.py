@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from promptad_db import files
-from promptad_db.category_checks import check_exact_metrics, check_metric, check_result, is_number
+from promptad_db.category_checks import check_exact_metrics, check_result, metrics_of
 from promptad_db.errors import InputError, UsageError
-from promptad_db.limits import LARGEST_CATEGORY
+from promptad_db.limits import LARGEST_CATEGORY, LARGEST_RUN_FILE
 from promptad_db.parquet_files import by_branch, finite, one_size, read_parquet, write_parquet
 from promptad_db.placement_files import PLACEMENTS_FILE, read_placements, write_placements
-from promptad_db.records import CategoryResult, Metric
+from promptad_db.records import CategoryResult, Timings
+from promptad_db.schema import conform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from promptad_db.records import Metric
+
 MAPS_FILE = "maps.parquet"
 WEIGHTS_FILE = "weights.safetensors"
-_METRIC_FIELDS = {field.name for field in fields(Metric)}
 
 
 def write_category_files(folder: Path, result: CategoryResult) -> None:
@@ -227,29 +228,12 @@ def _read_masks(path: Path, result: CategoryResult) -> None:
 
 
 def _read_metrics(path: Path) -> list[Metric]:
-    rows = files.read_json(path)
-    if not isinstance(rows, list):
-        raise InputError(f"{path}: holds no list of metrics")
-    metrics = []
-    for row in rows:
-        try:
-            metric = Metric(**{"value": None, **{name: value for name, value in row.items() if name in _METRIC_FIELDS}})
-        except (TypeError, AttributeError) as error:
-            raise InputError(f"{path}: {str(error).replace('Metric.__init__()', 'a metric')}") from error
-        check_metric(path, metric)
-        metrics.append(metric)
-    seen = [(metric.level, metric.branch, metric.metric, metric.provenance) for metric in metrics]
-    if len(set(seen)) < len(seen):
-        raise InputError(f"{path}: the same number stands there twice")
-    return metrics
+    return metrics_of(files.read_json(path, LARGEST_RUN_FILE), path)
 
 
 def _read_timings(path: Path) -> dict[str, float]:
-    content = files.read_json(path)
-    seconds = content.get("seconds") if isinstance(content, dict) else None
-    if not isinstance(seconds, dict) or not all(is_number(value) and value >= 0 for value in seconds.values()):
-        raise InputError(f"{path}: must hold seconds a stage")
-    return {stage: float(value) for stage, value in seconds.items()}
+    timings: Timings = conform(files.read_json(path, LARGEST_RUN_FILE), Timings, path)
+    return timings.seconds
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _READABLE = " !#$&'()+,;=@[]{}"
 _LONGEST_NAME = 200
+_OWN_FILES = ("run.json", "manifest.json", "complete.json")
+_OWN_MARKS = (".tmp-", ".old-")
 SEAL = "sha256"
 """The field of a JSON object with the SHA-256 of the others."""
 
@@ -66,10 +68,12 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: not UTF-8 text") from error
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file; NaN, infinities, broken or endless files are an InputError that names the file."""
+def read_json(path: Path, largest: int = LARGEST_TEXT) -> Any:
+    """The content of a JSON file of at most ``largest`` bytes; NaN, infinities, broken or endless files are an InputError
+    that names the file.
+    """
     try:
-        content = _read_small(path)
+        content = _read_small(path, largest)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     return parse_json(path, content)
@@ -89,7 +93,7 @@ def parse_json(path: Path, content: bytes) -> Any:
         raise InputError(f"{path}: holds {error}, which is not a number") from error
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-    _require_shallow(path, parsed)
+    require_shallow(path, parsed)
     return parsed
 
 
@@ -130,7 +134,7 @@ def unsealed(path: Path, content: dict[str, Any], hint: str = "") -> dict[str, A
 
 def _seal_of(content: dict[str, Any]) -> str:
     plain = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(plain.encode()).hexdigest()
+    return hashlib.sha256(plain.encode(errors="surrogatepass")).hexdigest()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -178,18 +182,31 @@ def sha256_of(*paths: Path) -> str:
 
 
 def folder_name(name: str) -> str:
-    """A free text as a file name that stays in its folder; ``text_of`` is its inverse."""
+    """A free text as a file name that stays in its folder; ``text_of`` is its inverse.
+
+    Names that a run folder uses itself, in any case, are quoted, those that begin with a dot, and whatever is not ASCII:
+    no file system takes two of them for one but for their case. Raises InputError for a name that is blank, too long, or
+    holds half a character.
+    """
+    quoted = older_folder_name(name)
+    if quoted.lower() in _OWN_FILES:
+        quoted = f"%{ord(quoted[0]):02X}{quoted[1:]}"
+    for mark in _OWN_MARKS:
+        quoted = quoted.replace(mark, f"%2E{mark[1:]}")
+    if len(quoted) > _LONGEST_NAME:
+        raise InputError(f"the name {name[:40]!r}... is too long for a folder: {len(quoted)} bytes of {_LONGEST_NAME}")
+    return quoted
+
+
+def older_folder_name(name: str) -> str:
+    """As ``folder_name`` of the versions that did not yet quote the names that a run folder uses itself."""
     if not name.strip():
         raise InputError("an empty name cannot become a folder")
     try:
         quoted = quote(name, safe=_READABLE)
     except UnicodeEncodeError as error:
         raise InputError(f"the name {name[:40]!r} holds half a character") from error
-    if quoted[0] in ". ":
-        quoted = f"%{ord(quoted[0]):02X}{quoted[1:]}"
-    if len(quoted) > _LONGEST_NAME:
-        raise InputError(f"the name {name[:40]!r}... is too long for a folder")
-    return quoted
+    return f"%{ord(quoted[0]):02X}{quoted[1:]}" if quoted[0] in ". " else quoted
 
 
 def text_of(folder: str) -> str:
@@ -198,8 +215,8 @@ def text_of(folder: str) -> str:
 
 
 def is_text(value: object) -> bool:
-    """Whether a value is a text that UTF-8 can write: half a character cannot be stored."""
-    if not isinstance(value, str):
+    """Whether a value is a text that can be stored: without NUL, and without half a character, which UTF-8 cannot write."""
+    if not isinstance(value, str) or "\0" in value:
         return False
     try:
         value.encode()
@@ -208,14 +225,8 @@ def is_text(value: object) -> bool:
     return True
 
 
-def _read_small(path: Path) -> bytes:
-    if is_remote(path):
-        return read_object(path, LARGEST_TEXT)
-    require_file(path, LARGEST_TEXT)
-    return path.read_bytes()
-
-
-def _require_shallow(path: Path, content: Any) -> None:
+def require_shallow(path: object, content: Any) -> None:
+    """InputError, which names ``path``, for lists and objects within each other too deeply."""
     level = [content]
     for _ in range(DEEPEST_JSON):
         nested = (
@@ -225,6 +236,13 @@ def _require_shallow(path: Path, content: Any) -> None:
         if not level:
             return
     raise InputError(f"{path}: nested too deeply")
+
+
+def _read_small(path: Path, largest: int = LARGEST_TEXT) -> bytes:
+    if is_remote(path):
+        return read_object(path, largest)
+    require_file(path, largest)
+    return path.read_bytes()
 
 
 class _NotANumberError(ValueError):

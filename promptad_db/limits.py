@@ -68,3 +68,42 @@ LARGEST_DOWNLOAD = 16 << 30
 
 LONGEST_MESSAGE = 2000
 """Characters of an error: it quotes what it found, and a file decides how long that is."""
+
+LARGEST_RUN_FILE = 8 << 20
+"""Bytes of a run.json or a metrics.json: a run that was read from 40,000 files names each of them."""
+
+LONGEST_NAME = 500
+"""Characters of an experiment, a method, a dataset, a category, a branch, a tag and the like."""
+
+LONGEST_IMAGE = 4096
+"""Characters of the name of an image, which may be a path."""
+
+LONGEST_NOTE = 100_000
+"""Characters of a note."""
+
+MOST_TAGS = 1000
+"""Tags of a run."""
+
+MOST_SHOTS = 1_000_000
+"""Normal images that a method has seen."""
+
+LARGEST_SEED = 1 << 62
+"""Seeds of either sign; databases count in 64 bits."""
+
+MOST_COUNTED = 1 << 53
+"""Images or pixels of a category: the whole numbers that a double holds exactly."""
+
+MOST_SECONDS = 1e9
+"""Seconds of a stage, 32 years."""
+
+LARGEST_EDGE = 1 << 14
+"""Pixels of the height or the width of a rendered size."""
+
+LARGEST_SIGMA = 1000.0
+"""Pixels of the Gaussian of a rendering; one this wide leaves a map of 400 x 400 without any place."""
+
+LARGEST_MATRIX = 1 << 23
+"""Entries of the matrix that renders maps along one axis. Larger maps are rendered one after the other, without it."""
+
+EARLIEST_YEAR, LATEST_YEAR = 1970, 2200
+"""Of the times of a run; whoever shows them adds hours for a time zone."""

@@ -1,9 +1,28 @@
-"""What flows through the house: a run, what it found in one category, and single numbers."""
+"""What flows through the house: a run, what it found in one category, and single numbers.
+
+What a file or a caller may put into each field, its type and its bound, is declared here with it; ``schema`` checks it.
+"""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, get_args
+
+from msgspec import Meta
+
+from promptad_db.limits import (
+    LARGEST_EDGE,
+    LARGEST_SEED,
+    LARGEST_SIGMA,
+    LONGEST_IMAGE,
+    LONGEST_NAME,
+    LONGEST_NOTE,
+    MOST_COUNTED,
+    MOST_SECONDS,
+    MOST_SHOTS,
+    MOST_TAGS,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,12 +35,40 @@ Selection = Literal["last_epoch", "best_on_test", "none", "unknown"]
 Protocol = Literal["one_class", "multi_class"]
 Status = Literal["running", "finished", "failed"]
 Interpolation = Literal["bilinear", "none"]
+ImageScore = Literal["grid_max", "rendered_max"]
 
 TASKS: tuple[Task, ...] = get_args(Task)
 PROVENANCES: tuple[Provenance, ...] = get_args(Provenance)
 SELECTIONS: tuple[Selection, ...] = get_args(Selection)
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 STATUSES: tuple[Status, ...] = get_args(Status)
+IMAGE_SCORES: tuple[ImageScore, ...] = get_args(ImageScore)
+
+# NUL and halves of a character are in no text: databases and UTF-8 have no place for them.
+TEXT_PATTERN = r"^[^\x00\ud800-\udfff]*$"
+NAME_PATTERN = r"^[^\x00\ud800-\udfff]*[^\s\x00\ud800-\udfff][^\x00\ud800-\udfff]*$"
+RUN_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+RULES = {
+    TEXT_PATTERN: "without NUL or half a character",
+    NAME_PATTERN: "not blank, without NUL or half a character",
+    RUN_ID_PATTERN: "letters, digits and _.- after a letter or digit",
+}
+"""What the patterns of texts ask for, in words."""
+
+Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME, pattern=NAME_PATTERN)]
+Label = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME, pattern=TEXT_PATTERN)]
+AnyLabel = Annotated[str, Meta(max_length=LONGEST_NAME, pattern=TEXT_PATTERN)]
+PathText = Annotated[str, Meta(max_length=LONGEST_IMAGE, pattern=TEXT_PATTERN)]
+Note = Annotated[str, Meta(max_length=LONGEST_NOTE, pattern=TEXT_PATTERN)]
+RunId = Annotated[str, Meta(min_length=1, max_length=200, pattern=RUN_ID_PATTERN)]
+Time = Annotated[str, Meta(min_length=1, max_length=40, extra_json_schema={"format": "date-time"})]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0, le=MOST_COUNTED)]
+Edge = Annotated[int, Meta(ge=1, le=LARGEST_EDGE)]
+Shots = Annotated[int, Meta(ge=0, le=MOST_SHOTS)]
+Seed = Annotated[int, Meta(ge=-LARGEST_SEED, le=LARGEST_SEED)]
+Seconds = Annotated[float, Meta(ge=0, le=MOST_SECONDS)]
+Finite = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 
 LEVEL_OF_TASK: dict[Task, Level] = {"cls": "image", "seg": "pixel"}
 MEMORY_ONLY = "memory_only"
@@ -57,34 +104,55 @@ class Cell:
 
 @dataclass(frozen=True)
 class Render:
-    """How anomaly maps become pixel maps: the size in pixels, the interpolation, and the Gaussian's sigma in pixels."""
+    """How anomaly maps become pixel maps."""
 
-    height: int
-    width: int
-    interpolation: Interpolation = "bilinear"
-    gaussian_sigma: float = 4.0
+    height: Annotated[Edge, Meta(description="Pixels; at most 8192 x 8192 with the width.")]
+    width: Annotated[Edge, Meta(description="Pixels.")]
+    interpolation: Annotated[
+        Interpolation, Meta(description="How maps are upsampled; none takes them as they are.")
+    ] = "bilinear"
+    gaussian_sigma: Annotated[
+        float, Meta(ge=0, le=LARGEST_SIGMA, description="Width of the Gaussian after it, in pixels; 0 leaves it out.")
+    ] = 4.0
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One number of one branch in one category, with where it came from.
+    """One number of one branch in one category, with where it came from."""
 
-    ``value`` and ``precision`` are fractions (AUROC 0..1). A value of None is undefined, and ``note`` says why.
-    ``precision`` is the step in which a reported number was written down: 1e-4 for percents with two decimals, 0.0
-    for full doubles. ``n_pos`` and ``n_neg`` count images or pixels.
-    """
+    level: Annotated[Level, Meta(description="What is ranked: images, or pixels.")]
+    branch: Annotated[Label, Meta(description="semantic, memory, or a fusion such as max, harmonic, mean, gate.")]
+    metric: Annotated[Label, Meta(description="auroc, ap, f1_max, aupro, or the name of another number.")]
+    value: Annotated[
+        Fraction | None, Meta(description="The number as a fraction; null is undefined, the note says why.")
+    ]
+    provenance: Annotated[
+        Provenance,
+        Meta(
+            description="exact: computed from the stored scores and ground truth; reported: taken from somebody's file; "
+            "approx: estimated without ground truth."
+        ),
+    ]
+    precision: Annotated[
+        Fraction,
+        Meta(
+            description="The step in which a reported number was written down: 1e-4 for percents with two decimals, 0 for "
+            "full doubles."
+        ),
+    ] = 0.0
+    n_pos: Annotated[Count | None, Meta(description="Anomalous images or pixels.")] = None
+    n_neg: Annotated[Count | None, Meta(description="Normal images or pixels.")] = None
+    ci_low: Annotated[Fraction | None, Meta(description="Lower end of the 95 % confidence interval.")] = None
+    ci_high: Annotated[Fraction | None, Meta(description="Upper end of the 95 % confidence interval.")] = None
+    note: Annotated[Note | None, Meta(description="What a reader must know of this number.")] = None
 
-    level: Level
-    branch: str
-    metric: str
-    value: float | None
-    provenance: Provenance
-    precision: float = 0.0
-    n_pos: int | None = None
-    n_neg: int | None = None
-    ci_low: float | None = None
-    ci_high: float | None = None
-    note: str | None = None
+
+@dataclass(frozen=True)
+class Timings:
+    """What the stages of one category took."""
+
+    seconds: Annotated[dict[AnyLabel, Seconds], Meta(description="Seconds by stage.")]
+    images: Annotated[Count, Meta(description="Images that they were spent on.")] = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,31 +196,59 @@ class CategoryResult:
     gates: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
+class ModelNames(TypedDict, total=False):
+    """What the database keeps of a run's model; other keys are free."""
+
+    name: Annotated[AnyLabel | None, Meta(description="The backbone, such as ViT-B-16-plus-240.")]
+    pretrained: Annotated[PathText | None, Meta(description="Its weights, a tag or a file.")]
+    weights_sha256: Annotated[AnyLabel | None, Meta(description="The hash of these weights.")]
+
+
+class SourceNames(TypedDict, total=False):
+    """What the database keeps of where a run came from; other keys are free."""
+
+    kind: Annotated[
+        AnyLabel | None, Meta(description="The format that was ingested; absent for a run that was made here.")
+    ]
+
+
 @dataclass(frozen=True)
 class RunInfo:
-    """One method configuration on one dataset, K, seed and task. Times are ISO 8601 in UTC."""
+    """One method configuration on one dataset, K, seed and task. Times are ISO 8601 with their zone."""
 
-    run_id: str
-    experiment: str
-    method: str
-    variant: str
-    task: Task
-    dataset: str
-    k_shot: int
-    seed: int | None
-    created_at: str
-    finished_at: str | None = None
-    status: Status = "running"
-    model: dict[str, Any] = field(default_factory=dict)
-    render: Render | None = None
-    image_score: str = "grid_max"
-    selection: Selection = "unknown"
-    protocol: Protocol = "one_class"
-    config: dict[str, Any] = field(default_factory=dict)
-    environment: dict[str, Any] = field(default_factory=dict)
-    source: dict[str, Any] = field(default_factory=dict)
-    tags: tuple[str, ...] = ()
-    note: str | None = None
+    run_id: Annotated[RunId, Meta(description="The name of the run folder; sorts by time.")]
+    experiment: Annotated[Name, Meta(description="The name under which runs are compared.")]
+    method: Annotated[Name, Meta(description="What was run.")]
+    variant: Annotated[Name, Meta(description="What was changed in the method: baseline, memory_only, ...")]
+    task: Annotated[Task, Meta(description="cls: one score an image; seg: one score a pixel.")]
+    dataset: Annotated[Name, Meta(description="The dataset, such as mvtec or visa.")]
+    k_shot: Annotated[Shots, Meta(description="Normal images of each category that the method has seen.")]
+    seed: Annotated[Seed | None, Meta(description="Of the shots and the training; null where it is not known.")]
+    created_at: Annotated[
+        Time, Meta(description="When the run began: ISO 8601 with its zone, in the years 1970 to 2200.")
+    ]
+    finished_at: Annotated[Time | None, Meta(description="When it ended, as created_at; null while it runs.")] = None
+    status: Annotated[Status, Meta(description="How far the run is.")] = "running"
+    model: Annotated[dict[str, Any], Meta(description="The backbone and its weights.")] = field(default_factory=dict)
+    render: Annotated[Render | None, Meta(description="How maps become pixel maps; null without maps.")] = None
+    image_score: Annotated[
+        ImageScore, Meta(description="The score of an image that has a map: its maximum on the grid, or when rendered.")
+    ] = "grid_max"
+    selection: Annotated[
+        Selection, Meta(description="The epoch that counts; best_on_test looked at the test labels.")
+    ] = "unknown"
+    protocol: Annotated[Protocol, Meta(description="One model for each category, or one for all.")] = "one_class"
+    config: Annotated[dict[str, Any], Meta(description="Every other setting of the method.")] = field(
+        default_factory=dict
+    )
+    environment: Annotated[dict[str, Any], Meta(description="Python, packages, device, git commit.")] = field(
+        default_factory=dict
+    )
+    source: Annotated[dict[str, Any], Meta(description="What was ingested, and its hashes.")] = field(
+        default_factory=dict
+    )
+    tags: Annotated[tuple[Name, ...], Meta(max_length=MOST_TAGS, description="Words to find the run by.")] = ()
+    note: Annotated[Note | None, Meta(description="Anything to remember.")] = None
 
     def identity(self) -> tuple[str, str, str, str, str, int, int | None]:
         """What makes two runs the same configuration."""

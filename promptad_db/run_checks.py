@@ -1,93 +1,110 @@
-"""What run.json may say: types, ranges and words that the rest of the house relies on."""
+"""What run.json may say: the declared fields, and what no declaration of one field can say."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any
 
 from promptad_db import files
 from promptad_db.errors import InputError
-from promptad_db.limits import LARGEST_PICTURE
-from promptad_db.records import PROTOCOLS, SELECTIONS, STATUSES, TASKS, Interpolation
+from promptad_db.limits import EARLIEST_YEAR, LARGEST_PICTURE, LATEST_YEAR
+from promptad_db.records import RUN_ID_PATTERN, ModelNames, Render, RunInfo, SourceNames
+from promptad_db.schema import conform, shown
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
-    from promptad_db.records import Render, RunInfo
+_DETAILS = ("model", "config", "environment", "source")
+_LONGEST_RUN_ID = 200
 
-_SAFE_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
-
-def checked_run_id(run_id: str, where: Path) -> str:
+def checked_run_id(run_id: object, where: object) -> str:
     """The id; InputError for one that could leave the folder ``where``, or that no file system takes."""
-    if not _SAFE_RUN_ID.fullmatch(run_id):
-        raise InputError(f"{where}: run id {run_id!r} is not safe as a file name")
+    if (
+        not isinstance(run_id, str)
+        or len(run_id) > _LONGEST_RUN_ID
+        or not re.fullmatch(RUN_ID_PATTERN.strip("^$"), run_id)
+    ):
+        raise InputError(f"{where}: run id {shown(run_id)} is not safe as a file name")
     return run_id
 
 
-def check_run(info: RunInfo, path: Path) -> None:
-    """InputError, which names ``path``, for a run whose fields are not of their types and ranges."""
-    checked_run_id(str(info.run_id), path)
-    for name in ("run_id", "experiment", "method", "variant", "dataset", "created_at", "image_score"):
-        if not files.is_text(getattr(info, name)) or not getattr(info, name):
-            raise InputError(f"{path}: {name} must be a text")
-    if info.note is not None and not files.is_text(info.note):
-        raise InputError(f"{path}: note must be a text")
-    for name, allowed in (
-        ("task", TASKS),
-        ("selection", SELECTIONS),
-        ("protocol", PROTOCOLS),
-        ("status", STATUSES),
-    ):
-        if getattr(info, name) not in allowed:
-            raise InputError(f"{path}: {name} is {getattr(info, name)!r}, must be one of {', '.join(allowed)}")
+def run_of(content: Mapping[str, Any], path: object) -> RunInfo:
+    """The run that a run.json describes; InputError names ``path``, the field and what is right.
+
+    Fields that are not known are passed over: a newer version may have added them.
+    """
+    info: RunInfo = conform(content, RunInfo, path)
+    checked_run_id(info.run_id, path)
+    conform(info.model, ModelNames, path, "model")
+    conform(info.source, SourceNames, path, "source")
     for name in ("created_at", "finished_at"):
-        value = getattr(info, name)
-        try:
-            if value is not None:
-                time = datetime.fromisoformat(value)
-                time.astimezone(UTC)
-                if time.tzinfo is None:
-                    raise ValueError  # noqa: TRY301 - a time without its zone is as unreadable as no time
-        except (OverflowError, TypeError, ValueError) as error:
-            raise InputError(f"{path}: {name} must be an ISO 8601 time with its zone") from error
-    _check_whole_number(path, "k_shot", info.k_shot, low=0, high=1_000_000)
-    if info.seed is not None:
-        _check_whole_number(path, "seed", info.seed, low=-(2**62), high=2**62)
-    for name in ("model", "config", "environment", "source"):
-        if not isinstance(getattr(info, name), dict):
-            raise InputError(f"{path}: {name} must be an object")
-        try:
-            json.dumps(getattr(info, name), allow_nan=False, ensure_ascii=False).encode()
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{path}: {name} cannot be written as JSON ({error})") from error
-    for key, value in (
-        *((f"model.{key}", info.model.get(key)) for key in ("name", "pretrained", "weights_sha256")),
-        ("source.kind", info.source.get("kind")),
-    ):
-        if value is not None and not files.is_text(value):
-            raise InputError(f"{path}: {key} must be a text")
-    if not all(files.is_text(tag) for tag in info.tags):
-        raise InputError(f"{path}: tags must be texts")
+        if getattr(info, name) is not None and not _is_time(getattr(info, name)):
+            raise InputError(
+                f"{path}: {name}: must be an ISO 8601 time with its zone, in the years {EARLIEST_YEAR} to {LATEST_YEAR}, "
+                f"not {shown(getattr(info, name))}"
+            )
+    for name in _DETAILS:
+        _check_details(path, name, getattr(info, name))
     if info.render is not None:
-        _check_render(info.render, path)
+        _check_pixels(info.render, path)
+    return info
 
 
-def _check_render(render: Render, path: Path) -> None:
-    for name in ("height", "width"):
-        _check_whole_number(path, f"render.{name}", getattr(render, name), low=1, high=1 << 16)
+def check_run(info: RunInfo, path: object) -> None:
+    """InputError, which names ``path`` (a file, or the function that was called), for a run that could not be read back from its run.json."""
+    render: object = info.render
+    content = {**vars(info), "render": vars(render) if isinstance(render, Render) else render}
+    run_of(content, path)
+
+
+def check_render(render: Render, where: object) -> None:
+    """InputError, which names ``where``, for a size or a Gaussian that maps cannot be rendered with."""
+    conform(vars(render), Render, where, "render")
+    _check_pixels(render, where)
+
+
+def _check_pixels(render: Render, where: object) -> None:
     if render.height * render.width > LARGEST_PICTURE:
-        raise InputError(f"{path}: render.height x render.width is {render.height} x {render.width}, too many pixels")
-    if render.interpolation not in get_args(Interpolation):
-        raise InputError(f"{path}: render.interpolation is {render.interpolation!r}, must be bilinear or none")
-    sigma: object = render.gaussian_sigma
-    if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 <= sigma < math.inf:
-        raise InputError(f"{path}: render.gaussian_sigma must be a number of zero or above, not {sigma!r}")
+        raise InputError(
+            f"{where}: render.height x render.width is {render.height} x {render.width}, "
+            f"must be at most {LARGEST_PICTURE:,} pixels"
+        )
 
 
-def _check_whole_number(path: Path, name: str, value: object, *, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InputError(f"{path}: {name} must be a whole number, not {value!r}")
+def _is_time(text: str) -> bool:
+    try:
+        time = datetime.fromisoformat(text)
+        return time.tzinfo is not None and EARLIEST_YEAR <= time.astimezone(UTC).year <= LATEST_YEAR
+    except (OverflowError, ValueError):
+        return False
+
+
+def _check_details(path: object, name: str, details: dict[str, Any]) -> None:
+    """Refuse what is no JSON, is nested too deeply to be read back, or has texts that cannot be stored."""
+    try:
+        files.require_shallow(path, details)
+        text = json.dumps(details, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except InputError as error:
+        raise InputError(f"{path}: {name}: nested too deeply") from error
+    except (RecursionError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: {name}: cannot be written as JSON ({error})") from error
+    if r"\u0000" in text and any("\0" in one for one in _texts(details)):
+        raise InputError(f"{path}: {name}: holds a NUL character, which no database stores")
+
+
+def _texts(details: Any) -> list[str]:
+    """Every text in an object, its keys among them."""
+    texts, left = [], [details]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left += [*value, *value.values()]
+        elif isinstance(value, list | tuple):
+            left += value
+        elif isinstance(value, str):
+            texts.append(value)
+    return texts

@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import compress
@@ -30,8 +30,8 @@ from promptad_db.category_files import (
     write_category_files,
 )
 from promptad_db.errors import InputError, RunLockedError
-from promptad_db.records import CategoryResult, Render, RunInfo
-from promptad_db.run_checks import check_run, checked_run_id
+from promptad_db.limits import LARGEST_RUN_FILE
+from promptad_db.run_checks import check_run, checked_run_id, run_of
 from promptad_db.run_places import RUN_FILE, changing, place_of
 from promptad_db.storage import each, folder_at, is_remote, reaching, subfolders
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from promptad_db.records import CategoryResult, RunInfo
     from promptad_db.run_places import Content
 
 _Answer = TypeVar("_Answer")
@@ -70,17 +71,16 @@ def new_run_id(created_at: str, *, dataset: str, k_shot: int, seed: int | None, 
 def create_run(root: Path, info: RunInfo) -> Path:
     """Make the folder of a new run, which appears with its run.json in it; an existing one of this id is an InputError."""
     folder = root / checked_run_id(info.run_id, root)
-    check_run(info, folder / RUN_FILE)
     try:
-        place_of(folder).create(_content(info))
+        place_of(folder).create(_content(info, folder / RUN_FILE))
     except FileExistsError as error:
         raise InputError(f"{folder}: a run folder of this id exists") from error
     return folder
 
 
 def write_run(folder: Path, info: RunInfo) -> None:
-    """Write run.json, whole or not at all."""
-    files.write_bytes(folder / RUN_FILE, _content(info))
+    """Write run.json, whole or not at all; InputError for what could not be read back."""
+    files.write_bytes(folder / RUN_FILE, _content(info, folder / RUN_FILE))
     if not is_remote(folder):
         files.sync(folder)
 
@@ -159,7 +159,7 @@ def read_run(folder: Path, *, changed: bool = False) -> RunInfo:
     """
     path = folder / RUN_FILE
     files.require_own(path)
-    content = files.read_json(path)
+    content = files.read_json(path, LARGEST_RUN_FILE)
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no object")
     stored_format = content.get("format")
@@ -169,25 +169,13 @@ def read_run(folder: Path, *, changed: bool = False) -> RunInfo:
             f"{path}: run folder format {stored_format!r}, this version reads format {FORMAT}",
             "upgrade the package: pip install -U promptad-db" if newer else "",
         )
+    info = run_of(content, path)
     if not changed:
-        content = files.unsealed(
+        files.unsealed(
             path,
             content,
             f"bring back a copy; or, if you changed it yourself: promptad-db verify --accept-changes {folder}",
         )
-    known = {field.name for field in fields(RunInfo)}
-    try:
-        info = RunInfo(**{name: value for name, value in content.items() if name in known})
-        if info.render is not None:
-            if not isinstance(content["render"], dict):
-                raise InputError(f"{path}: render must be an object")
-            info = replace(info, render=Render(**content["render"]))
-    except TypeError as error:
-        raise InputError(f"{path}: {_without_init(error)}") from error
-    if not isinstance(info.tags, list):
-        raise InputError(f"{path}: tags must be a list of texts")
-    info = replace(info, tags=tuple(info.tags))
-    check_run(info, path)
     if info.run_id != folder.name:
         raise InputError(f"{path}: is about run {info.run_id!r}, but its folder is {folder.name!r}")
     return info
@@ -195,7 +183,7 @@ def read_run(folder: Path, *, changed: bool = False) -> RunInfo:
 
 def list_categories(folder: Path) -> list[str]:
     """The finished categories of a run, sorted."""
-    return sorted(files.text_of(name) for name in place_of(folder).categories() if _is_category_name(name))
+    return sorted({files.text_of(name) for name in place_of(folder).categories() if _is_category_name(name)})
 
 
 def times(folder: Path) -> tuple[datetime, dict[str, datetime]]:
@@ -207,7 +195,7 @@ def times(folder: Path) -> tuple[datetime, dict[str, datetime]]:
 
 def category_folder(folder: Path, category: str) -> Path:
     """The folder of one category, always directly below the run folder."""
-    return folder / files.folder_name(category)
+    return folder / _name_in(folder, category)
 
 
 def write_category(
@@ -217,10 +205,16 @@ def write_category(
 
     With ``keep_rest`` the files of an existing category that the result does not hold (weights, gates) stay with it.
     """
-    name = files.folder_name(result.category)
-    place = place_of(folder)
-    if not replace_existing and name in place.categories():
+    place, name = place_of(folder), _name_in(folder, result.category)
+    there = place.categories()
+    if not replace_existing and name in there:
         raise InputError(f"{folder / name}: this category is logged already", "log each category of a run once")
+    alike = [other for other in there if other != name and other.lower() == name.lower()]
+    if alike:
+        raise InputError(
+            f"{folder / name}: differs only in case from the category {alike[0]!r}, which some file systems take for it",
+            "give the categories of a run names that differ in more",
+        )
     place.write(name, lambda empty: write_category_files(empty, result), keep_rest=keep_rest)
     return folder / name
 
@@ -252,12 +246,12 @@ def read_category_weights(folder: Path, category: str) -> dict[str, NDArray[Any]
 
 def has_weights(folder: Path, category: str) -> bool:
     """Whether a run kept what it learned in one category."""
-    return place_of(folder).holds(files.folder_name(category), WEIGHTS_FILE)
+    return place_of(folder).holds(_name_in(folder, category), WEIGHTS_FILE)
 
 
 def has_maps(folder: Path, category: str) -> bool:
     """Whether a run kept anomaly maps in one category."""
-    return place_of(folder).holds(files.folder_name(category), MAPS_FILE)
+    return place_of(folder).holds(_name_in(folder, category), MAPS_FILE)
 
 
 def read_category_gate(folder: Path, category: str, branch: str = "gate") -> dict[str, Any]:
@@ -276,7 +270,7 @@ def read_category_gate(folder: Path, category: str, branch: str = "gate") -> dic
 
 def examine_category(folder: Path, category: str) -> Content:
     """The files of a category with all that is wrong with them; InputError when nothing can be said of them."""
-    return place_of(folder).examined(files.folder_name(category))
+    return place_of(folder).examined(_name_in(folder, category))
 
 
 def accept_changes(folder: Path, categories: Iterable[str]) -> None:
@@ -287,7 +281,7 @@ def accept_changes(folder: Path, categories: Iterable[str]) -> None:
     with changing(folder):
         write_run(folder, read_run(folder, changed=True))
         for category in categories:
-            name = files.folder_name(category)
+            name = _name_in(folder, category)
             place_of(folder).seal(name, partial(read_category_files, category=category))
 
 
@@ -324,14 +318,14 @@ def discard(folder: Path) -> Path:
 
 def category_fingerprint(folder: Path, category: str) -> str:
     """A hash of all files of a category, which are as its manifest says: equal means unchanged."""
-    return place_of(folder).fingerprint(files.folder_name(category))
+    return place_of(folder).fingerprint(_name_in(folder, category))
 
 
 def _read(
     folder: Path, category: str, read: Callable[[Content], _Answer], *, only: Collection[str] | None = None
 ) -> _Answer:
     """What ``read`` makes of the files of a category; again from the start when they were replaced meanwhile."""
-    place, name = place_of(folder), files.folder_name(category)
+    place, name = place_of(folder), _name_in(folder, category)
     while True:
         before = place.writing_of(name)
         try:
@@ -345,17 +339,26 @@ def _read(
                 return answer
 
 
-def _content(info: RunInfo) -> bytes:
-    return files.sealed_bytes({"format": FORMAT, **asdict(info)})
+def _content(info: RunInfo, path: Path) -> bytes:
+    check_run(info, path)
+    content = files.sealed_bytes({"format": FORMAT, **asdict(info)})
+    if len(content) > LARGEST_RUN_FILE:
+        raise InputError(
+            f"{path}: would be larger than {LARGEST_RUN_FILE >> 20} MiB", "keep what is large out of config"
+        )
+    return content
+
+
+def _name_in(folder: Path, category: str) -> str:
+    """The name of a category's folder; where an older version wrote it, the one that this gave it."""
+    name, older = files.folder_name(category), files.older_folder_name(category)
+    return older if older != name and older in place_of(folder).categories() else name
 
 
 def _is_category_name(name: str) -> bool:
     """Whether ``write_category`` could have given a folder this name."""
     try:
-        return files.folder_name(files.text_of(name)) == name
+        category = files.text_of(name)
+        return name in (files.folder_name(category), files.older_folder_name(category))
     except (InputError, UnicodeDecodeError):
         return False
-
-
-def _without_init(error: TypeError) -> str:
-    return str(error).replace("RunInfo.__init__()", "run.json").replace("Render.__init__()", "render")

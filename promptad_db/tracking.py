@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
 
 from promptad_db import run_folder
 from promptad_db.environment import describe_environment
 from promptad_db.errors import DatabaseError, InputError, UsageError
 from promptad_db.logged import collect, seconds_of
-from promptad_db.records import PROTOCOLS, SELECTIONS, TASKS, CategoryResult, Render, RunInfo, Task
+from promptad_db.records import IMAGE_SCORES, PROTOCOLS, SELECTIONS, TASKS, CategoryResult, Render, RunInfo, Task
+from promptad_db.run_checks import check_render, check_run
 from promptad_db.scoring import DEFAULT_FUSIONS, score_category
 
 if TYPE_CHECKING:
@@ -60,41 +64,53 @@ def start_run(
     logged. Folders go to ``runs``, else PROMPTAD_RUNS, else ./runs. When the block ends the run is indexed in the
     database ``db`` (else PROMPTAD_DB, else ./promptad.duckdb); ``db=False`` leaves that to ``promptad-db ingest``.
 
-    Raises UsageError for a task, selection or protocol that does not exist.
+    Raises UsageError for a task, selection, protocol or image score that does not exist, and InputError, which names the
+    field, for what run.json cannot hold.
     """
     for name, value, allowed in (
         ("task", task, TASKS),
         ("selection", selection, SELECTIONS),
         ("protocol", protocol, PROTOCOLS),
+        ("image_score", image_score, IMAGE_SCORES),
     ):
         if value not in allowed:
             raise UsageError(f"{name} is {value!r}", f"use one of {', '.join(allowed)}")
     if isinstance(render, tuple):
         render = Render(*render, gaussian_sigma=PUBLIC_SIGMA)
+    if isinstance(render, Render):
+        render = Render(**{name: _plain(value) for name, value in vars(render).items()})
     created_at = run_folder.now()
     info = RunInfo(
-        run_id=run_folder.new_run_id(created_at, dataset=dataset, k_shot=k_shot, seed=seed, task=task),
+        run_id="new",
         experiment=experiment,
         method=method,
         variant=variant,
         task=task,
         dataset=dataset,
-        k_shot=int(k_shot),
-        seed=None if seed is None else int(seed),
+        k_shot=_plain(k_shot),
+        seed=_plain(seed),
         created_at=created_at,
         model=dict(model or {}),
         render=render,
         selection=selection,  # type: ignore[arg-type]
         protocol=protocol,  # type: ignore[arg-type]
         config=dict(config or {}),
-        image_score=image_score,
+        image_score=image_score,  # type: ignore[arg-type]
         environment={**describe_environment(), **(environment or {})},
         source=dict(source or {}),
-        tags=tuple(tags),
+        tags=tags if isinstance(tags, str) else tuple(tags),  # type: ignore[arg-type]
         note=note,
     )
+    check_run(info, "start_run")
+    run_id = run_folder.new_run_id(created_at, dataset=dataset, k_shot=info.k_shot, seed=info.seed, task=task)
+    info = replace(info, run_id=run_id)
     folder = run_folder.create_run(run_folder.default_root(runs), info)
     return ActiveRun(folder, info, tuple(fusions), db=db)
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy as one of Python; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def resume_run(
@@ -227,7 +243,9 @@ class ActiveRun:
         size = (result.masks.shape[1], result.masks.shape[2])
         if self.info.render is None:
             as_is = all(maps.shape[1:] == size for maps in result.maps.values())
-            return Render(*size, "none", 0.0) if as_is else Render(*size, "bilinear", PUBLIC_SIGMA)
+            found = Render(*size, "none", 0.0) if as_is else Render(*size, "bilinear", PUBLIC_SIGMA)
+            check_render(found, f"category {result.category!r}: masks")
+            return found
         settings = self.info.render
         if size != (settings.height, settings.width):
             raise InputError(

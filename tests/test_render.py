@@ -1,10 +1,13 @@
 """Rendering equals upsampling followed by a Gaussian filter."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from promptad_db.errors import InputError
+from promptad_db.limits import LARGEST_SIGMA
 from promptad_db.metrics import render
 from promptad_db.metrics.rendering import axis_matrix
 
@@ -43,6 +46,43 @@ def test_rendering_is_upsampling_then_a_gaussian(size_in, size_out, sigma):
     assert rendered.dtype == np.float32
     assert rendered.shape == (1, *size_out)
     assert np.abs(rendered[0] - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize(("size_in", "size_out"), SIZES)
+@pytest.mark.parametrize("sigma", [0, 1.5, 4.0])
+def test_large_maps_are_rendered_to_the_same_without_a_matrix(size_in, size_out, sigma, monkeypatch):
+    grids = np.random.default_rng(0).random((2, *size_in)).astype(np.float32)
+    by_matrix = render(grids, *size_out, gaussian_sigma=sigma)
+    monkeypatch.setattr("promptad_db.metrics.rendering.LARGEST_MATRIX", 0)
+    one_by_one = render(grids, *size_out, gaussian_sigma=sigma)
+    assert one_by_one.dtype == np.float32
+    assert np.abs(one_by_one - by_matrix).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("size_in", "size_out", "sigma"),
+    [
+        ((15, 15), (400, 400), LARGEST_SIGMA),
+        ((16384, 1), (16384, 1), 4.0),
+        ((15, 1), (16384, 1), LARGEST_SIGMA),
+        ((1, 1), (8192, 1), 4.0),
+    ],
+)
+def test_rendering_takes_little_memory_at_its_bounds(size_in, size_out, sigma):
+    grid = np.random.default_rng(3).random(size_in).astype(np.float32)
+    tracemalloc.start()
+    rendered = render(grid, *size_out, gaussian_sigma=sigma)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rendered.shape == (1, *size_out)
+    assert most < 32 << 20
+
+
+def test_a_gaussian_wider_than_the_picture_leaves_its_mean():
+    grid = np.random.default_rng(4).random((15, 15)).astype(np.float32)
+    rendered = render(grid, 100, 100, gaussian_sigma=LARGEST_SIGMA)
+    assert np.ptp(rendered) < 1e-6
+    assert abs(rendered.mean() - render(grid, 100, 100, gaussian_sigma=0).mean()) < 1e-6
 
 
 @pytest.mark.parametrize(("size_in", "size_out"), SIZES)
@@ -102,13 +142,13 @@ def test_grids_that_are_not_numbers_are_refused():
         render([["a"]], 4, 4)
 
 
-@pytest.mark.parametrize(("height", "width"), [(0, 4), (4, 0), (-1, 4)])
-def test_sizes_below_one_are_refused(height, width):
+@pytest.mark.parametrize(("height", "width"), [(0, 4), (4, 0), (-1, 4), (16385, 1), (1, 10**9), (16384, 16384)])
+def test_sizes_that_no_picture_has_are_refused(height, width):
     with pytest.raises(InputError, match=f"{height} x {width}"):
         render(np.zeros((2, 2)), height, width)
 
 
-@pytest.mark.parametrize("sigma", [-1, np.nan, np.inf])
+@pytest.mark.parametrize("sigma", [-1, np.nan, np.inf, 1000.5, 1e7, 1e9])
 def test_a_sigma_that_is_no_width_is_refused(sigma):
     with pytest.raises(InputError, match="gaussian_sigma"):
         render(np.zeros((2, 2)), 4, 4, gaussian_sigma=sigma)

@@ -212,7 +212,22 @@ def test_a_category_appears_only_when_it_is_whole(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "category", ["metal_nut", "a/b", "..", ".hidden", " lead", "<script>", "naïve 💥", "%2F", "\x00"]
+    "category",
+    [
+        "metal_nut",
+        "a/b",
+        "..",
+        ".hidden",
+        " lead",
+        "<script>",
+        "naïve 💥",
+        "%2F",
+        "run.json",
+        "Run.JSON",
+        "manifest.json",
+        "complete.json",
+        "a.tmp-b",
+    ],
 )
 def test_a_category_of_any_name_stays_in_its_run_and_is_read_back(tmp_path, category):
     folder = run_folder.create_run(tmp_path / "runs", INFO)

@@ -7,14 +7,15 @@ divided by the images of its cell, so that large test sets do not outweigh small
 
 from __future__ import annotations
 
-import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from promptad_db.errors import InputError, UsageError
-from promptad_db.fusion.gate_signals import Cell
+from promptad_db.fusion.gate_signals import Cell  # noqa: TC001 - conform looks up the types of fields
+from promptad_db.records import Count, Finite, Label  # noqa: TC001 - the same
+from promptad_db.schema import conform, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,13 +40,13 @@ class Gate:
     ``cells`` are what it was trained on, ``images`` how many images of them told the branches apart.
     """
 
-    signals: tuple[str, ...]
-    means: tuple[float, ...]
-    scales: tuple[float, ...]
-    coefficients: tuple[float, ...]
-    intercept: float
+    signals: tuple[Label, ...]
+    means: tuple[Finite, ...]
+    scales: tuple[Finite, ...]
+    coefficients: tuple[Finite, ...]
+    intercept: Finite
     hold_out: HoldOut
-    images: int
+    images: Count
     cells: tuple[Cell, ...]
 
     def weights(self, signals: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -73,19 +74,10 @@ def gate_of_document(document: Mapping[str, Any]) -> Gate:
     content = dict(document)
     if content.pop("format", None) != FORMAT:
         raise InputError(f"not a gate of format {FORMAT}", "upgrade the package: pip install -U promptad-db")
-    try:
-        gate = Gate(
-            **{
-                **content,
-                **{name: tuple(content[name]) for name in ("signals", "means", "scales", "coefficients")},
-                "cells": tuple(Cell(**cell) for cell in content["cells"]),
-            }
-        )
-    except (KeyError, TypeError) as error:
-        raise InputError(f"not a gate: {str(error).replace('Gate.__init__()', 'it')}") from error
-    numbers: tuple[object, ...] = (*gate.means, *gate.scales, *gate.coefficients, gate.intercept)
-    if not all(isinstance(number, int | float) and abs(number) <= sys.float_info.max for number in numbers):
-        raise InputError("not a gate: it holds something else than finite numbers")
+    unknown = content.keys() - {field.name for field in fields(Gate)}
+    if unknown:
+        raise InputError(f"not a gate: {', '.join(sorted(map(shown, unknown)))} is no field of one")
+    gate: Gate = conform(content, Gate, "not a gate")
     if not len(gate.signals) == len(gate.means) == len(gate.scales) == len(gate.coefficients) or 0 in gate.scales:
         raise InputError("not a gate: every signal needs a mean, a scale that is not zero, and a coefficient")
     return gate

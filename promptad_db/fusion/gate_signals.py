@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from promptad_db.records import Name, RunId, Seed, Shots, Task  # noqa: TC001 - conform looks up the types of fields
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,12 +21,12 @@ _TEXTURE = {"texture": 1.0, "object": 0.0, None: 0.5}
 class Cell:
     """A category of a run: by its name it is kept out of the training of its own gate."""
 
-    run_id: str
-    dataset: str
-    category: str
-    k_shot: int
-    seed: int | None
-    task: str
+    run_id: RunId
+    dataset: Name
+    category: Name
+    k_shot: Shots
+    seed: Seed | None
+    task: Task
 
 
 @dataclass(frozen=True)

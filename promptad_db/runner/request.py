@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 from promptad_db.errors import UsageError
 from promptad_db.model.promptad import Training
 from promptad_db.model.variants import VARIANTS
-from promptad_db.records import SELECTIONS, TASKS, Render, Selection, Task
+from promptad_db.records import IMAGE_SCORES, SELECTIONS, TASKS, ImageScore, Render, Selection, Task
 from promptad_db.scoring import DEFAULT_FUSIONS
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from promptad_db.model.backbone import MemoryTap, Precision
 
-ImageScore = Literal["grid_max", "rendered_max"]
-IMAGE_SCORES: tuple[ImageScore, ...] = get_args(ImageScore)
 _OWN_OPTIONS = (
     "dataset", "data_root", "experiment", "method", "selection", "image_score", "shots_file", "prompts", "from_run",
     "feature_cache", "batch_size", "resume",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from promptad_db.datasets import open_dataset
 from promptad_db.errors import InputError, UsageError
 from promptad_db.files import folder_name
-from promptad_db.records import MEMORY_ONLY, TASKS, Setting, Task
+from promptad_db.records import MEMORY_ONLY, TASKS, Name, Setting, Task
+from promptad_db.schema import conform
 from promptad_db.storage import folder_at
 from promptad_db.storage.addresses import without_password
 
@@ -52,6 +53,7 @@ class Grid:
 
     def __post_init__(self) -> None:
         try:
+            conform(self.experiment, Name, "its name")
             folder_name(self.experiment)
         except InputError as error:
             raise UsageError(f"--experiment {self.experiment!r}: {error}", "give the sweep a short name") from error

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from promptad_db import files
 from promptad_db.errors import InputError, NoRowsError, UsageError
-from promptad_db.records import Setting
-from promptad_db.storage import files_in, is_remote, lock_place, modified_at
+from promptad_db.records import Name, PathText, Seed, Setting, Shots, Task
+from promptad_db.schema import conform, shown
+from promptad_db.storage import files_in, folder_at, is_remote, lock_place, modified_at
 from promptad_db.storage.lock import holding
 from promptad_db.sweeps.grid import CellKey, Grid
 
@@ -61,6 +62,49 @@ class Record:
         files.write_bytes(self.path, files.sealed_bytes(content))
 
 
+@dataclass(frozen=True)
+class _StoredGrid:
+    experiment: Name
+    data_roots: dict[Name, PathText]
+    categories: tuple[Name, ...] | None
+    tasks: tuple[Task, ...]
+    k_shots: tuple[Shots, ...]
+    seeds: tuple[Seed, ...]
+    variants: tuple[Name, ...]
+    options: dict[str, Any]
+
+    def grid(self) -> Grid:
+        layers = self.options.get("memory_layers")
+        folders = {name: folder_at(root) for name, root in self.data_roots.items()}
+        return Grid(
+            self.experiment, folders, self.categories, self.tasks, self.k_shots, self.seeds, self.variants,
+            options={**self.options, "memory_layers": tuple(layers) if isinstance(layers, list) else None},
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _StoredFailure:
+    dataset: Name
+    category: Name
+    task: Task
+    k_shot: Shots
+    seed: Seed
+    variant: Name
+    reason: str
+
+    def reason_of(self) -> tuple[CellKey, str]:
+        return CellKey(
+            self.dataset, self.category, Setting(self.task, self.k_shot, self.seed, self.variant)
+        ), self.reason
+
+
+@dataclass(frozen=True)
+class _Stored:
+    grid: _StoredGrid
+    running: tuple[tuple[Name, Name], ...]
+    failed: tuple[_StoredFailure, ...]
+
+
 @contextmanager
 def recording(root: Path, grid: Grid) -> Iterator[Record]:
     """The record of a sweep that begins or goes on; no failure is in it yet.
@@ -102,19 +146,15 @@ def read_record(root: Path, experiment: str | None = None) -> Record:
                 f"{root}: no sweep {experiment!r} was started here", f"there are: {', '.join(known) or 'none'}"
             )
     content = files.read_sealed(path, _AGAIN)
+    if content.get("format", FORMAT) != FORMAT:
+        raise InputError(f"{path}: format {shown(content['format'])}, this version reads format {FORMAT}")
     try:
-        if content["format"] != FORMAT:
-            raise InputError(f"{path}: format {content['format']!r}, this version reads format {FORMAT}")
-        return Record(
-            path,
-            _grid(content["grid"]),
-            {(name, category) for name, category in content["running"]},
-            dict(map(_failure, content["failed"])),
-        )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: not the record of a sweep", _AGAIN) from error
+        stored: _Stored = conform(content, _Stored, path)
+        grid = stored.grid.grid()
+    except (TypeError, ValueError) as error:
+        reason = str(error) if isinstance(error, InputError) else f"{path}: grid: {error}"
+        raise InputError(reason, _AGAIN) from error
+    return Record(path, grid, set(stored.running), dict(one.reason_of() for one in stored.failed))
 
 
 def is_driven(record: Record) -> bool:
@@ -140,20 +180,3 @@ def _plain(grid: Grid) -> dict[str, Any]:
     content["data_roots"] = {name: str(root) for name, root in grid.data_roots.items()}
     content["options"] = {name: str(one) if isinstance(one, Path) else one for name, one in grid.options.items()}
     return content
-
-
-def _grid(content: dict[str, Any]) -> Grid:
-    several = ("tasks", "k_shots", "seeds", "variants")
-    layers = content["options"].get("memory_layers")
-    return Grid(
-        experiment=content["experiment"],
-        data_roots=content["data_roots"],
-        categories=None if content["categories"] is None else tuple(content["categories"]),
-        options={**content["options"], "memory_layers": None if layers is None else tuple(layers)},
-        **{name: tuple(content[name]) for name in several},
-    )
-
-
-def _failure(content: dict[str, Any]) -> tuple[CellKey, str]:
-    setting = Setting(content["task"], content["k_shot"], content["seed"], content["variant"])
-    return CellKey(content["dataset"], content["category"], setting), content["reason"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -97,7 +98,8 @@ def test_runs_are_tagged_annotated_and_deleted(address, lab, cli):
 
 def test_a_run_that_the_server_cannot_store_is_rejected_and_the_others_are_taken(address, lab):
     good, bad = lab.run({"tile": both(0.5, 0.6)}), lab.run({"tile": both(0.5, 0.6)}, seed=2)
-    run_folder.update_run(bad, note="a \0 within")
+    content = json.loads((bad / "run.json").read_text())
+    (bad / "run.json").write_text(json.dumps(content | {"note": "a \0 within"}))
     outcome = index_folders([bad, good], address)
     assert outcome.added == [good.name]
     assert [(folder.name, "NUL" in reason) for folder, reason in outcome.rejected] == [(bad.name, True)]
