@@ -179,6 +179,20 @@ def test_a_category_with_a_hostile_number_is_rejected_and_the_others_of_its_run_
     assert open_db().query("SELECT DISTINCT category FROM metrics").rows == [("tile",)]
 
 
+@pytest.mark.parametrize("scores", [[1e308, 1.7e308, 1.7e308], [-1.7e308, 1.7e308, 0.0], [1e200, 1e200, 1e200]])
+def test_the_largest_scores_have_a_mean_and_a_spread(cli, scores):
+    with start_run(**CLS) as run:
+        run.log_category(
+            "c", images=["a", "b", "c"], labels=[0, 1, 1], branches={"semantic": scores, "memory": [1, 2, 3]}
+        )
+    query = "SELECT mean, std FROM branch_stats WHERE branch = 'semantic'"
+    mean, std = open_db().query(query).rows[0]
+    parts = np.array(scores) / 1e300
+    assert np.allclose([mean / 1e300, std / 1e300], [parts.mean(), parts.std()], atol=0)
+    for command in (("report",), ("audit",), ("check",)):
+        assert cli(*command).code in (0, 1)
+
+
 CLS = {"dataset": "mvtec", "task": "cls", "k_shot": 1, "seed": 111, "method": "mine"}
 STARTED = {
     "a text for k_shot": {"k_shot": "1"}, "half a shot": {"k_shot": 1.5}, "a true k_shot": {"k_shot": True},

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 Columns = dict[str, list[Any]]
+_SQUARES_OVERFLOW = 1e140
 
 
 @dataclass
@@ -115,13 +116,14 @@ def _append_category(run: FolderRows, result: CategoryResult, fingerprint: str) 
     stats: list[tuple[str, str, NDArray[Any]]] = [("image", branch, scores) for branch, scores in result.scores.items()]
     stats += [("pixel", branch, maps) for branch, maps in result.maps.items()]
     for level, branch, values in stats:
+        mean, std = _mean_and_std(values)
         append(
             tables.branch_stats,
             branch=[branch],
             level=[level],
             n=[values.size],
-            mean=[float(values.mean(dtype=np.float64))],
-            std=[float(values.std(dtype=np.float64))],
+            mean=[mean],
+            std=[std],
             min=[float(values.min())],
             max=[float(values.max())],
         )
@@ -144,6 +146,14 @@ def _append_category(run: FolderRows, result: CategoryResult, fingerprint: str) 
             pos_sum=placements.pos_sum.tolist(),
             neg_sum=placements.neg_sum.tolist(),
         )
+
+
+def _mean_and_std(values: NDArray[Any]) -> tuple[float, float]:
+    """Mean and standard deviation in doubles, of scores so large that their squares overflow as well."""
+    largest = float(np.abs(values).max())
+    scale = largest if largest > _SQUARES_OVERFLOW else 1.0
+    scaled = values / scale if scale > 1 else values
+    return float(scaled.mean(dtype=np.float64)) * scale, float(scaled.std(dtype=np.float64)) * scale
 
 
 def columns_of(rows: list[dict[str, Any]]) -> Columns:
