@@ -44,6 +44,8 @@ def conform(content: Any, kind: type[T] | Any, where: object, field: str = "") -
         converted: T = msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
         raise InputError(f"{where}: {_reason(str(error), content, kind, field)}") from error
+    except UnicodeEncodeError as error:  # a key, or the word of a closed set
+        raise InputError(f"{where}: {field or 'it'} holds {shown(error.object)}, with half a character") from error
     return converted
 
 
@@ -70,7 +72,7 @@ def _refused_key(content: Any, kind: Any, steps: list[str]) -> str:
     for key, value in _at(content, steps).items():
         try:
             msgspec.convert(_with(content, steps, {key: value}), kind)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):
             return str(key)
     return "..."
 

@@ -128,6 +128,25 @@ def test_hostile_json_in_a_run_file_is_refused(field, raw):
     assert measured(lambda: run_folder.read_run(folder)).startswith(f"{folder / 'run.json'}: ")
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("run.json", {"task": "\ud800"}), ("run.json", {"\ud800": 1}), ("run.json", {"render": {"\ud800": 1, **SIZE}}),
+        ("carpet/metrics.json", [{"level": "\ud800"}]), ("carpet/metrics.json", [GOOD_METRIC | {"\ud800": 1}]),
+        ("carpet/timings.json", {"\ud800": 1, "seconds": {}}), ("carpet/timings.json", {"seconds": {"\ud800": 1}}),
+    ],
+)  # fmt: skip
+def test_half_a_character_is_refused_wherever_it_stands(file, content):
+    folder = new_run("bad")
+    unsealed(folder / "carpet")
+    old = json.loads((folder / file).read_text()) if file == "run.json" else {}
+    (folder / file).write_text(json.dumps(content if isinstance(content, list) else old | content))
+    read = run_folder.read_run if file == "run.json" else lambda folder: run_folder.read_category(folder, "carpet")
+    reason = measured(lambda: read(folder))
+    assert reason.startswith(f"{folder / file}: ")
+    assert "half a character" in reason
+
+
 @pytest.mark.parametrize(("field", "value"), METRIC.values(), ids=METRIC)
 def test_a_hostile_value_in_a_number_is_refused_by_its_name(field, value):
     path = unsealed(new_run("bad") / "carpet") / "metrics.json"
