@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -37,6 +38,24 @@ def arrow_table(table: sa.Table, columns: Columns) -> pa.Table:
     return pa.table(
         {column.name: pa.array(columns[column.name], _TYPES[type(column.type)]) for column in table.columns}
     )
+
+
+def arrow_part(table: sa.Table, count: int, columns: dict[str, Any]) -> pa.Table:
+    """``count`` rows of one of our tables, each column an array, or one value that all rows have.
+
+    Such a value is stored once: a row takes what its own numbers take, not what its names do.
+    """
+    arrays = {}
+    for column in table.columns:
+        given, kind = columns[column.name], _TYPES[type(column.type)]
+        if isinstance(given, str):
+            codes = pa.array(np.zeros(count, np.int8))
+            arrays[column.name] = pa.DictionaryArray.from_arrays(codes, pa.array([given], pa.string()))
+        elif given is None:
+            arrays[column.name] = pa.nulls(count, kind)
+        else:
+            arrays[column.name] = given if isinstance(given, pa.Array) else pa.array(given, kind)
+    return pa.table(arrays)
 
 
 def stream(connection: sa.Connection, name: str) -> pa.RecordBatchReader:

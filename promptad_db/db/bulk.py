@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 from promptad_db.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
     import sqlalchemy as sa
 
     from promptad_db.db.rows import Columns
+
+_ROWS_A_BATCH = 50_000
 
 
 def insert(connection: sa.Connection, table: sa.Table, columns: Columns) -> None:
@@ -26,10 +31,29 @@ def insert(connection: sa.Connection, table: sa.Table, columns: Columns) -> None
         _through_arrow(driver, table, columns)
 
 
+def insert_parts(connection: sa.Connection, table: sa.Table, parts: Sequence[pa.Table]) -> None:
+    """As ``insert``, for rows in parts as ``arrow_part`` makes them."""
+    if not parts:
+        return
+    import pyarrow as pa
+
+    rows = pa.concat_tables(parts)
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "postgresql":
+        for batch in rows.to_batches(max_chunksize=_ROWS_A_BATCH):
+            _by_copy(driver, table, {name: batch.column(name).to_pylist() for name in rows.column_names})
+    else:
+        _register_and_insert(driver, table, rows)
+
+
 def _through_arrow(driver: Any, table: sa.Table, columns: Columns) -> None:
     from promptad_db.db.arrow import arrow_table
 
-    driver.register("incoming", arrow_table(table, columns))
+    _register_and_insert(driver, table, arrow_table(table, columns))
+
+
+def _register_and_insert(driver: Any, table: sa.Table, rows: pa.Table) -> None:
+    driver.register("incoming", rows)
     try:
         driver.execute(f"INSERT INTO {table.name} SELECT * FROM incoming")  # noqa: S608 - our own names
     finally:

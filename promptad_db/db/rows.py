@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import pyarrow as pa
     import sqlalchemy as sa
     from numpy.typing import NDArray
 
@@ -29,7 +30,8 @@ _SQUARES_OVERFLOW = 1e140
 
 @dataclass
 class FolderRows:
-    """A run folder as it is now; ``rows`` by table is None as long as nothing in it needs to be written.
+    """A run folder as it is now; ``rows`` by table is None as long as nothing in it needs to be written. Rows of tables
+    with one for each image are in ``image_rows``.
 
     ``unverified`` are the categories that were read without a manifest to hold them against. Those are refused where
     ``expected`` has another fingerprint: nobody can say then which of the two is right.
@@ -41,11 +43,13 @@ class FolderRows:
     unverified: set[str] = field(default_factory=set)
     expected: Mapping[str, str] = field(default_factory=dict)
     rows: dict[str, Columns] | None = None
+    image_rows: dict[str, list[pa.Table]] = field(default_factory=dict)
     rejected: list[tuple[Path, str]] = field(default_factory=list)
 
     def read_rows(self) -> None:
         """Read every category; one that cannot be trusted is rejected and left out."""
-        self.rows = {table.name: {} for table in tables.CATEGORY_TABLES}
+        self.rows = {table.name: {} for table in tables.CATEGORY_TABLES if table not in tables.IMAGE_TABLES}
+        self.image_rows = {table.name: [] for table in tables.IMAGE_TABLES}
         self.rejected.clear()
         for category in run_folder.list_categories(self.folder):
             try:
@@ -81,13 +85,13 @@ class FolderRows:
 
     def count(self) -> int:
         """How many rows there are to write."""
-        return sum(len(next(iter(columns.values()), [])) for columns in (self.rows or {}).values())
+        few = sum(len(next(iter(columns.values()), [])) for columns in (self.rows or {}).values())
+        return few + sum(int(part.num_rows) for parts in self.image_rows.values() for part in parts)
 
 
 def _append_category(run: FolderRows, result: CategoryResult, fingerprint: str) -> None:
-    count, labels = len(result.images), result.labels
     key = {"run_id": run.info.run_id, "category": result.category}
-
+    _append_images(run, result, key)
     assert run.rows is not None
     rows = run.rows
 
@@ -99,20 +103,9 @@ def _append_category(run: FolderRows, result: CategoryResult, fingerprint: str) 
         for name, values in columns.items():
             stored.setdefault(name, []).extend(values)
 
-    append(
-        tables.run_categories,
-        fingerprint=[fingerprint],
-        n_images=[count],
-        n_anomalous=[None if labels is None else int(labels.sum())],
-    )
-    append(
-        tables.images,
-        image=result.images,
-        defect_type=result.defect_types or [None] * count,
-        label=[None] * count if labels is None else labels.tolist(),
-    )
-    for branch, scores in result.scores.items():
-        append(tables.image_scores, image=result.images, branch=[branch] * count, score=scores.tolist())
+    count = len(result.images)
+    n_anomalous = None if result.labels is None else int(result.labels.sum())
+    append(tables.run_categories, fingerprint=[fingerprint], n_images=[count], n_anomalous=[n_anomalous])
     stats: list[tuple[str, str, NDArray[Any]]] = [("image", branch, scores) for branch, scores in result.scores.items()]
     stats += [("pixel", branch, maps) for branch, maps in result.maps.items()]
     for level, branch, values in stats:
@@ -135,17 +128,28 @@ def _append_category(run: FolderRows, result: CategoryResult, fingerprint: str) 
         seconds=list(result.timings.values()),
         n_images=[count] * len(result.timings),
     )
+
+
+def _append_images(run: FolderRows, result: CategoryResult, key: dict[str, str]) -> None:
+    """The rows of tables that have one for each image, which can be millions: as Arrow, not as Python's lists."""
+    if not result.images:
+        return
+    import pyarrow as pa
+
+    from promptad_db.db.arrow import arrow_part
+
+    images = pa.array(result.images, pa.string())
+    defect_types = pa.array(result.defect_types or [None] * len(images), pa.string())
+
+    def append(table: sa.Table, **columns: Any) -> None:
+        part = arrow_part(table, len(images), {**key, "image": images, **columns})
+        run.image_rows[table.name].append(part)
+
+    append(tables.images, defect_type=defect_types, label=result.labels)
+    for branch, scores in result.scores.items():
+        append(tables.image_scores, branch=branch, score=scores)
     for (level, branch), placements in result.placements.items():
-        append(
-            tables.placements,
-            image=result.images,
-            level=[level] * count,
-            branch=[branch] * count,
-            n_pos=placements.n_pos.tolist(),
-            n_neg=placements.n_neg.tolist(),
-            pos_sum=placements.pos_sum.tolist(),
-            neg_sum=placements.neg_sum.tolist(),
-        )
+        append(tables.placements, level=level, branch=branch, **vars(placements))
 
 
 def _mean_and_std(values: NDArray[Any]) -> tuple[float, float]:

@@ -145,4 +145,7 @@ placements = sa.Table(
     _key("neg_sum", sa.Double),
 )
 
+IMAGE_TABLES = (images, image_scores, placements)
+"""With a row for each image."""
+
 CATEGORY_TABLES = (run_categories, images, image_scores, branch_stats, metrics, timings, placements)

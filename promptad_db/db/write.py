@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_new
 from promptad_db import run_folder
 from promptad_db.datasets.categories import kind_of
 from promptad_db.db import connect, tables
-from promptad_db.db.bulk import insert
+from promptad_db.db.bulk import insert, insert_parts
 from promptad_db.db.duckdb_file import DuckDBFile
 from promptad_db.db.outcome import IndexOutcome
 from promptad_db.db.rows import Columns, FolderRows, columns_of, run_row
@@ -219,6 +219,9 @@ def _insert_runs(connection: sa.Connection, runs: list[FolderRows]) -> None:
     insert(connection, tables.runs, columns_of([run_row(run) for run in runs]))
     _insert_tags(connection, runs)
     for table in tables.CATEGORY_TABLES:
+        if table in tables.IMAGE_TABLES:
+            insert_parts(connection, table, [part for run in runs for part in run.image_rows[table.name]])
+            continue
         columns: Columns = {column.name: [] for column in table.columns}
         for run in runs:
             for name, values in (run.rows or {})[table.name].items():
