@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from promptad_db.db.duckdb_file import COPY_OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from promptad_db.db.rows import Columns
 
@@ -41,21 +43,22 @@ def arrow_table(table: sa.Table, columns: Columns) -> pa.Table:
 
 
 def arrow_part(table: sa.Table, count: int, columns: dict[str, Any]) -> pa.Table:
-    """``count`` rows of one of our tables, each column an array, or one value that all rows have.
-
-    Such a value is stored once: a row takes what its own numbers take, not what its names do.
-    """
+    """``count`` rows of one of our tables, each column an array, or one value that all rows have."""
     arrays = {}
     for column in table.columns:
         given, kind = columns[column.name], _TYPES[type(column.type)]
         if isinstance(given, str):
-            codes = pa.array(np.zeros(count, np.int8))
-            arrays[column.name] = pa.DictionaryArray.from_arrays(codes, pa.array([given], pa.string()))
+            arrays[column.name] = names_of(np.zeros(count, np.int32), [given])
         elif given is None:
             arrays[column.name] = pa.nulls(count, kind)
         else:
             arrays[column.name] = given if isinstance(given, pa.Array) else pa.array(given, kind)
     return pa.table(arrays)
+
+
+def names_of(codes: NDArray[np.int32], names: Sequence[str]) -> pa.DictionaryArray:
+    """A name for each code, each name stored once: a row takes four bytes, however long its name is."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(names, pa.string()))
 
 
 def stream(connection: sa.Connection, name: str) -> pa.RecordBatchReader:

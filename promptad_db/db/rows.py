@@ -132,24 +132,30 @@ def _append_category(run: FolderRows, result: CategoryResult, fingerprint: str) 
 
 def _append_images(run: FolderRows, result: CategoryResult, key: dict[str, str]) -> None:
     """The rows of tables that have one for each image, which can be millions: as Arrow, not as Python's lists."""
-    if not result.images:
+    count = len(result.images)
+    if not count:
         return
-    import pyarrow as pa
+    from promptad_db.db.arrow import arrow_part, names_of
 
-    from promptad_db.db.arrow import arrow_part
+    def append(table: sa.Table, groups: int, **columns: Any) -> None:
+        """As many rows as there are images, for each of some groups."""
+        images = names_of(np.tile(np.arange(count, dtype=np.int32), groups), result.images)
+        run.image_rows[table.name].append(arrow_part(table, groups * count, {**key, "image": images, **columns}))
 
-    images = pa.array(result.images, pa.string())
-    defect_types = pa.array(result.defect_types or [None] * len(images), pa.string())
+    def each(names: Sequence[str]) -> pa.DictionaryArray:
+        return names_of(np.repeat(np.arange(len(names), dtype=np.int32), count), names)
 
-    def append(table: sa.Table, **columns: Any) -> None:
-        part = arrow_part(table, len(images), {**key, "image": images, **columns})
-        run.image_rows[table.name].append(part)
-
-    append(tables.images, defect_type=defect_types, label=result.labels)
-    for branch, scores in result.scores.items():
-        append(tables.image_scores, branch=branch, score=scores)
-    for (level, branch), placements in result.placements.items():
-        append(tables.placements, level=level, branch=branch, **vars(placements))
+    append(tables.images, 1, defect_type=result.defect_types, label=result.labels)
+    if result.scores:
+        scores = np.concatenate(list(result.scores.values()))
+        append(tables.image_scores, len(result.scores), branch=each(list(result.scores)), score=scores)
+    if result.placements:
+        levels, branches = zip(*result.placements, strict=True)
+        sums = {
+            name: np.concatenate([getattr(placements, name) for placements in result.placements.values()])
+            for name in ("n_pos", "n_neg", "pos_sum", "neg_sum")
+        }
+        append(tables.placements, len(branches), level=each(levels), branch=each(branches), **sums)
 
 
 def _mean_and_std(values: NDArray[Any]) -> tuple[float, float]:
