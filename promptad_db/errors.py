@@ -62,6 +62,10 @@ class DatabaseError(PromptadError):
     exit_code = ExitCode.DATABASE
 
 
+class DamagedDatabaseError(DatabaseError):
+    """The file of the database cannot be read any more; the run folders can make it again."""
+
+
 class DatabaseLockedError(DatabaseError):
     """Somebody else kept the lock for longer than we were told to wait."""
 

@@ -6,10 +6,16 @@ import gc
 import io
 import os
 import sys
+import threading
+import traceback
+from contextlib import nullcontext
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 COMMANDS = {
     "init": "setup",
@@ -94,25 +100,24 @@ def main() -> NoReturn:
     debug = "--debug" in sys.argv[1:]
     gc.set_threshold(50_000, 20, 20)  # a command makes many objects and few cycles: collecting rarely saves a tenth
     try:
-        code: Any = cli.main(args=_arguments(), prog_name="promptad-db", standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("aborted", err=True)
-        sys.exit(130)
-    except click.ClickException as error:
-        from promptad_db.report.values import visible
-
-        said = io.StringIO()
-        error.show(said)
-        click.echo("\n".join(map(visible, said.getvalue().splitlines())), err=True)
-        sys.exit(error.exit_code)
+        with _ended_by_ctrl_c():
+            code: Any = cli.main(args=_arguments(), prog_name="promptad-db", standalone_mode=False)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except Exception as error:
+    except (KeyboardInterrupt, Exception) as error:
         if debug:
-            raise
+            traceback.print_exc()
         sys.exit(_explain(error))
     sys.exit(code or 0)
+
+
+def _ended_by_ctrl_c() -> AbstractContextManager[None]:
+    if threading.current_thread() is not threading.main_thread():
+        return nullcontext()
+    from promptad_db.cli.stopping import queries_hear_ctrl_c
+
+    return queries_hear_ctrl_c()
 
 
 def _arguments() -> list[str]:
@@ -121,18 +126,32 @@ def _arguments() -> list[str]:
     return ["--debug", *(word for word in given if word != "--debug")] if "--debug" in given else given
 
 
-def _explain(error: Exception) -> int:
+def _explain(error: BaseException) -> int:
+    """Say on stderr what went wrong; the exit code."""
+    from promptad_db.cli.stopping import is_interrupted
     from promptad_db.errors import ExitCode, PromptadError
     from promptad_db.report.values import visible
 
-    if isinstance(error, PromptadError):
-        lines = str(error).splitlines()
-        code: int = error.exit_code
+    code: int
+    if isinstance(error, click.exceptions.Abort) or (is_interrupted(error) and not _says_so(error)):
+        lines, code = ["aborted"], ExitCode.INTERRUPTED
+    elif isinstance(error, click.ClickException):
+        said = io.StringIO()
+        error.show(said)
+        lines, code = said.getvalue().splitlines(), error.exit_code
+    elif isinstance(error, PromptadError):
+        lines, code = f"error: {error}".splitlines(), error.exit_code
     elif isinstance(error, OSError):
-        lines = [f"{error.filename or 'a file'}: {error.strerror or error}"]
-        code = ExitCode.BAD_INPUT
+        lines, code = [f"error: {error.filename or 'a file'}: {error.strerror or error}"], ExitCode.BAD_INPUT
     else:
-        lines = [f"{type(error).__name__}: {error}", "  this is a bug; promptad-db --debug ... shows where"]
+        lines = f"error: {type(error).__name__}: {error}".splitlines()
+        lines.append("  this is a bug; promptad-db --debug ... shows where")
         code = ExitCode.BUG
-    click.echo("\n".join(["error: " + visible(lines[0]), *map(visible, lines[1:])]), err=True)
+    click.echo("\n".join(map(visible, lines)), err=True)
     return code
+
+
+def _says_so(error: BaseException) -> bool:
+    from promptad_db.errors import ExitCode, PromptadError
+
+    return isinstance(error, PromptadError) and error.exit_code == ExitCode.INTERRUPTED

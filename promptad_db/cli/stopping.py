@@ -1,15 +1,20 @@
-"""Commands that run until somebody ends them."""
+"""Commands that somebody ends: by Ctrl-C at any time, or because they run until then."""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_QUERIES = "promptad_db.db.duckdb_file"
+_AGAIN = 0.05
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -31,3 +36,40 @@ def stopped_by_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in usual.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def queries_hear_ctrl_c() -> Iterator[None]:
+    """Within the block Ctrl-C ends a DuckDB query at once, which by itself looks for signals only now and then."""
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    listener = threading.Thread(target=_interrupt_queries, args=(heard,), daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(told)
+        listener.join()
+        os.close(heard)
+
+
+def _interrupt_queries(heard: int) -> None:
+    while number := os.read(heard, 1):
+        if number[0] == signal.SIGINT and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            module = sys.modules.get(_QUERIES)
+            while module is not None and module.interrupt():
+                time.sleep(_AGAIN)  # what cleans up after a query waits for it as well, and takes the word back
+
+
+def is_interrupted(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind an error: somebody may have made another one of it on the way."""
+    seen: set[int] = set()
+    chain: BaseException | None = error
+    while chain is not None and id(chain) not in seen:
+        if isinstance(chain, KeyboardInterrupt):
+            return True
+        seen.add(id(chain))
+        chain = chain.__cause__ or chain.__context__
+    return False

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from promptad_db.errors import DatabaseError, DatabaseLockedError, QueryError
-from promptad_db.files import temporary_name
+from promptad_db.db.file_errors import check_content, check_file, explained, is_short_of_resources, reason_of
+from promptad_db.errors import DamagedDatabaseError, DatabaseError, QueryError
 from promptad_db.storage.lock import Pauses, locked
+from promptad_db.storage.staging import staged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +29,8 @@ _GUARD = {
     "lock_configuration": True,
     "temp_directory": "",  # a query that is too large for the memory fails, and does not fill the disk
 }
+_AS_IT_IS = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+_at_work: dict[int, Any] = {}  # the connections of this process
 _ASKS = ("SELECT", "EXPLAIN")
 _OTHER_GUARDS = "different configuration"  # in DuckDB's words: a process has one configuration of a file at a time
 COPY_OPTIONS = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER"}
@@ -81,6 +84,7 @@ class DuckDBFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DatabaseError(f"{self.path}: its folder cannot be made ({error.strerror})") from error
+        check_file(self.path)
         with locked(self.path, exclusive=True):
             if not self.path.exists():
                 _create_whole(self.path)
@@ -117,25 +121,44 @@ class DuckDBFile:
             raise DatabaseError(
                 f"{self.path}: no database here", "promptad-db ingest PATH makes one, or give another --db"
             )
-        if self.path.is_dir():
-            raise DatabaseError(f"{self.path}: a folder, not a database file", "give --db the path of a file")
+        check_file(self.path)
+
+
+def interrupt() -> int:
+    """End the queries of this process that run now, with an error; how many connections there are. For another thread."""
+    import duckdb
+
+    there = tuple(_at_work.values())
+    for driver in there:
+        with suppress(duckdb.Error):  # it is closed
+            driver.interrupt()
+    return len(there)
 
 
 @contextmanager
 def _connected(path: Path, *, read_only: bool, config: dict[str, Any] | None = None) -> Iterator[sa.Connection]:
-    arguments: dict[str, Any] = {"read_only": read_only, "config": config or {}}
+    if not read_only and path.exists():
+        check_content(path)  # DuckDB would look at a Parquet file through an empty database in memory
+    arguments: dict[str, Any] = {"read_only": read_only, "config": {**_AS_IT_IS, **(config or {})}}
     engine = sa.create_engine(
         f"duckdb:///{path}", poolclass=NullPool, pool_reset_on_return=None, connect_args=arguments
     )
     try:
         with _connection(engine, path) as connection:
+            _at_work[id(engine)] = connection.connection.driver_connection
             yield connection
     except sa.exc.DBAPIError as error:
-        raise DatabaseError(
-            f"{path}: DuckDB cannot work with it ({_reason(error)})",
+        damaged = read_only and not is_short_of_resources(error)
+        raise (DamagedDatabaseError if damaged else DatabaseError)(
+            f"{path}: DuckDB cannot work with it ({reason_of(error)})",
             "nothing of this step is stored; where the disk or the memory is full, make room and try again",
         ) from error
+    except RuntimeError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Ctrl-C, as DuckDB tells it
+            raise KeyboardInterrupt from error
+        raise
     finally:
+        _at_work.pop(id(engine), None)
         engine.dispose()
 
 
@@ -147,22 +170,38 @@ def _connection(engine: sa.Engine, path: Path) -> sa.Connection:
             return engine.connect()
         except sa.exc.DBAPIError as error:
             if _OTHER_GUARDS not in str(error.orig) or not pauses.wait():
-                raise _explained(path, error) from error
+                raise explained(path, error) from error
 
 
 def _create_whole(path: Path) -> None:
     """Make an empty database of the current schema beside ``path``, then move it there."""
     from promptad_db.db.migrate import upgrade
 
-    temporary = temporary_name(path)
-    try:
+    with beside(path) as temporary:
         with _connected(temporary, read_only=False) as connection, connection.begin():
             upgrade(connection)
         write_out(temporary)
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-        write_ahead_log(temporary).unlink(missing_ok=True)
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """Where a new file that is to replace ``path`` is made; what goes wrong with it is told of ``path``."""
+    try:
+        with staged(path) as temporary:
+            try:
+                yield temporary
+            except DatabaseError as error:
+                if str(temporary) not in error.args[0]:
+                    raise
+                raise DatabaseError(
+                    error.args[0].replace(str(temporary), str(path)),
+                    f"what was at {path} before is as it was; where the disk or the memory is full, make room and try again",
+                ) from error
+    except OSError as error:
+        raise DatabaseError(
+            f"{path}: cannot be made ({error.strerror})", f"see that {path.parent} can be written and is not full"
+        ) from error
 
 
 def write_ahead_log(path: Path) -> Path:
@@ -174,33 +213,3 @@ def write_out(path: Path) -> None:
     """Bring all of a database into its file, before it is moved: closing does, but says nothing where the disk is full."""
     with _connected(path, read_only=False) as connection:
         connection.exec_driver_sql("CHECKPOINT")
-
-
-def _explained(path: Path, error: sa.exc.DBAPIError) -> DatabaseError:
-    reason = _reason(error)
-    if "lock" in reason.lower():
-        return DatabaseLockedError(
-            f"{path}: open in another program, which keeps it locked",
-            "close that program (a DuckDB shell, a notebook), then try again",
-        )
-    if not _is_duckdb(path):
-        return DatabaseError(
-            f"{path}: not a DuckDB file",
-            f"give another --db; or, if this was a database and is damaged, promptad-db rebuild --db {path}",
-        )
-    return DatabaseError(
-        f"{path}: DuckDB cannot open it ({reason})",
-        f"if the file is damaged, make it again from the run folders: promptad-db rebuild --db {path}",
-    )
-
-
-def _is_duckdb(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(12)[8:] == b"DUCK"
-    except OSError:
-        return True  # why it cannot be read is in the other reason
-
-
-def _reason(error: sa.exc.DBAPIError) -> str:
-    return str(error.orig).splitlines()[0][:200]

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from promptad_db import run_folder
 from promptad_db.db import connect
-from promptad_db.db.duckdb_file import DuckDBFile, write_out
+from promptad_db.db.duckdb_file import DuckDBFile, beside, write_out
 from promptad_db.db.migrate import init
 from promptad_db.db.outcome import IndexOutcome
 from promptad_db.db.query import fetch
 from promptad_db.db.stored import Fingerprints, stored_fingerprints
 from promptad_db.db.tables import metadata
 from promptad_db.db.write import index_directly, index_within
-from promptad_db.errors import DatabaseError, DatabaseLockedError, InputError, SchemaError, UsageError
-from promptad_db.files import temporary_name
+from promptad_db.errors import DamagedDatabaseError, InputError, UsageError
 from promptad_db.storage import folder_at
-from promptad_db.storage.lock import lock_paths, locked
+from promptad_db.storage.lock import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,10 +84,9 @@ def _replace_file(
 ) -> RebuildOutcome:
     """Make a new file beside the old one, then move it there."""
     path = place.path
-    temporary = temporary_name(path)
     outcome = RebuildOutcome()
-    try:
-        before = _asked(place, stored_fingerprints) or {}
+    before = _asked(place, stored_fingerprints) or {}
+    with beside(path) as temporary:
         init(temporary)
         outcome.extend(index_directly(folders, temporary, expected=before, progress=step))
         with locked(path, exclusive=True):
@@ -103,9 +101,6 @@ def _replace_file(
             write_out(temporary)
             _beside(path, ".wal").unlink(missing_ok=True)
             temporary.replace(path)
-    finally:
-        for leftover in (temporary, _beside(temporary, ".wal"), *lock_paths(temporary)):
-            leftover.unlink(missing_ok=True)
     return outcome
 
 
@@ -169,9 +164,7 @@ def _asked(place: DuckDBFile, ask: Callable[[sa.Connection], _Answer], *, locked
         with place.reading_locked() if locked else place.reading() as connection:
             connect.check_revision(connection, place)
             return ask(connection)
-    except (DatabaseLockedError, SchemaError):
-        raise
-    except DatabaseError:
+    except DamagedDatabaseError:
         return None
 
 

@@ -6,31 +6,44 @@ system drops ours when its holder dies, so a killed process never leaves a lock 
 
 from __future__ import annotations
 
+import errno
+import math
 import os
 import random
+import stat
 import time
-from contextlib import ExitStack, contextmanager
-from typing import IO, TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import portalocker
 
-from promptad_db.errors import DatabaseError, DatabaseLockedError
+from promptad_db.errors import DatabaseError, DatabaseLockedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 DEFAULT_PATIENCE = 60.0
+_LONGEST_PATIENCE = 1e6
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.25
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL, errno.EBADF}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def patience() -> float:
-    """How many seconds to wait for the lock: PROMPTAD_LOCK_TIMEOUT, else 60."""
+    """How many seconds to wait for the lock: PROMPTAD_LOCK_TIMEOUT, else 60; UsageError for what is no number of seconds."""
+    given = os.environ.get("PROMPTAD_LOCK_TIMEOUT", "").strip()
     try:
-        return float(os.environ.get("PROMPTAD_LOCK_TIMEOUT", DEFAULT_PATIENCE))
+        seconds = float(given) if given else DEFAULT_PATIENCE
     except ValueError:
-        return DEFAULT_PATIENCE
+        seconds = math.nan
+    if not 0 <= seconds <= _LONGEST_PATIENCE:
+        raise UsageError(
+            f"PROMPTAD_LOCK_TIMEOUT={given}: not a number of seconds from 0 to {_LONGEST_PATIENCE:g}",
+            "for example PROMPTAD_LOCK_TIMEOUT=60, the default",
+        )
+    return seconds
 
 
 def lock_paths(database: Path) -> tuple[Path, Path]:
@@ -60,39 +73,111 @@ def locked(database: Path, *, exclusive: bool) -> Iterator[None]:
     """Hold the lock of a database file, waiting for it with jitter; DatabaseLockedError when patience ends.
 
     Everybody passes a turnstile first, at which a writer stays until it has the lock: so readers that come one after
-    another do not keep a writer waiting for ever.
+    another do not keep a writer waiting for ever. Who may not write the lock files opens them for reading, which is
+    enough to lock them; where there are none and none can be made, there is no writer for a reader to wait for.
+
+    Raises DatabaseError when a lock file cannot be opened, or its file system cannot lock.
     """
     kind = portalocker.LOCK_EX if exclusive else portalocker.LOCK_SH
-    with ExitStack() as held:
-        try:
-            file, turnstile = (held.enter_context(path.open("a")) for path in lock_paths(database))
-        except OSError as error:
-            if exclusive:
-                raise DatabaseError(f"{database}: its folder cannot be written ({error.strerror})") from error
-            yield  # a read-only place has no writers to wait for
-            return
-        pauses = Pauses()
-        for one in (turnstile, file):
-            while not _taken(one, kind):
-                if not pauses.wait():
-                    raise DatabaseLockedError(
-                        f"{database}: locked by another process for more than {pauses.patience:g} s",
-                        "try again, or wait longer with PROMPTAD_LOCK_TIMEOUT=SECONDS",
-                    )
-        portalocker.unlock(turnstile)
+    pauses = Pauses()
+    file, turnstile = lock_paths(database)
+    opened: list[int] = []
+    try:
+        for path in (turnstile, file):
+            descriptor = _opened(path, optional=not exclusive)
+            if descriptor is not None:
+                opened.append(descriptor)
+                _wait_for(descriptor, path, kind, database, pauses)
+        if len(opened) > 1:
+            portalocker.unlock(opened[0])
         yield
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 @contextmanager
 def holding(path: Path) -> Iterator[bool]:
-    """Hold the lock of a file alone, or not at all: whether it could be had at once."""
-    with path.open("a") as file:
-        yield _taken(file, portalocker.LOCK_EX)
-
-
-def _taken(file: IO[str], kind: portalocker.LockFlags) -> bool:
+    """Hold the lock of a file alone, or not at all: whether it could be had at once. Raises DatabaseError as ``locked``."""
+    descriptor = _opened(path)
+    assert descriptor is not None
     try:
-        portalocker.lock(file, kind | portalocker.LOCK_NB)
-    except portalocker.LockException:
+        yield _taken(descriptor, path, portalocker.LOCK_EX)
+    finally:
+        os.close(descriptor)
+
+
+def shared_mode(folder: Path) -> int:
+    """The permissions of a file that whoever may write into a folder can work with, whatever the umask."""
+    return stat.S_IMODE(folder.stat().st_mode) & 0o666 | 0o600
+
+
+def _wait_for(descriptor: int, path: Path, kind: portalocker.LockFlags, database: Path, pauses: Pauses) -> None:
+    while not _taken(descriptor, path, kind):
+        if not pauses.wait():
+            raise DatabaseLockedError(
+                f"{database}: locked by another process for more than {pauses.patience:g} s",
+                "try again, or wait longer with PROMPTAD_LOCK_TIMEOUT=SECONDS",
+            )
+
+
+def _opened(path: Path, *, optional: bool = False) -> int | None:
+    """A lock file, made where it is missing; None for an ``optional`` one that is missing and may not be made."""
+    try:
+        return _opened_or_made(path)
+    except OSError as error:
+        missing = not os.path.lexists(path)
+        if missing and optional and error.errno in _REFUSED:
+            return None
+        if missing:
+            raise DatabaseError(
+                f"{path}: this lock file cannot be made ({error.strerror})",
+                f"see that you may write into {path.parent} and that it is not full, or give another --db",
+            ) from error
+        raise DatabaseError(
+            f"{path}: this lock file cannot be opened ({error.strerror})",
+            f"its owner can share it: chmod a+rw {path}",
+        ) from error
+
+
+def _opened_or_made(path: Path) -> int:
+    for flags in (os.O_RDWR, os.O_RDONLY):
+        try:
+            return os.open(path, flags | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return _made(path)
+        except OSError as error:
+            if error.errno not in _REFUSED or flags == os.O_RDONLY:
+                raise
+    raise AssertionError
+
+
+def _made(path: Path) -> int:
+    mode = shared_mode(path.parent)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:  # somebody else was faster
+        return os.open(path, os.O_RDWR)
+    os.fchmod(descriptor, mode)
+    return descriptor
+
+
+def _taken(descriptor: int, path: Path, kind: portalocker.LockFlags) -> bool:
+    try:
+        portalocker.lock(descriptor, kind | portalocker.LOCK_NB)
+    except portalocker.AlreadyLocked:
         return False
+    except portalocker.LockException as error:
+        cause = next((one for one in (*error.args, error.__cause__) if isinstance(one, OSError)), None)
+        if cause is None:
+            return False
+        if cause.errno in _NO_LOCKS:
+            raise DatabaseError(
+                f"{path}: its file system cannot lock files ({cause.strerror})",
+                "put the database on a local disk and give its path with --db, or share one on PostgreSQL "
+                "(docs/postgresql.md)",
+            ) from error
+        raise DatabaseError(
+            f"{path}: cannot be locked ({cause.strerror})", "look at the disk or the network that holds it"
+        ) from error
     return True

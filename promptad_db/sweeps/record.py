@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptad_db import files
-from promptad_db.errors import InputError, NoRowsError, UsageError
+from promptad_db.errors import DatabaseError, InputError, NoRowsError, UsageError
 from promptad_db.records import Name, PathText, Seed, Setting, Shots, Task
 from promptad_db.schema import conform, shown
 from promptad_db.storage import files_in, folder_at, is_remote, lock_place, modified_at
@@ -162,7 +162,7 @@ def is_driven(record: Record) -> bool:
     try:
         with holding(_lock_file(record.path)) as alone:
             return not alone
-    except OSError:
+    except (OSError, DatabaseError):
         return False
 
 
