@@ -88,6 +88,16 @@ def explained(path: Path, error: sa.exc.DBAPIError) -> DatabaseError:
         check_content(path)
     except DatabaseError as other:
         return other
+    return _undamaged(path, error, reason) or DamagedDatabaseError(
+        f"{path}: DuckDB cannot open it ({reason})" if _was_duckdb(_head(path)) else f"{path}: not a DuckDB file",
+        f"give another --db; or, {_rebuild(path)}",
+    )
+
+
+def _undamaged(path: Path, error: sa.exc.DBAPIError, reason: str) -> DatabaseError | None:
+    """Why DuckDB did not open a file that may well be whole."""
+    import duckdb
+
     if reason.startswith(_REFUSED) or not os.access(path, os.R_OK):
         return DatabaseError(f"{path}: DuckDB may not open it ({reason})", _may_use(path))
     if reason.startswith(_NEWER):
@@ -99,9 +109,7 @@ def explained(path: Path, error: sa.exc.DBAPIError) -> DatabaseError:
         return DatabaseError(f"{path}: an encrypted DuckDB file ({reason})", "give --db one that is not encrypted")
     if is_short_of_resources(error):
         return DatabaseError(f"{path}: DuckDB cannot open it ({reason})", "make room in memory or on the disk")
-    if not _was_duckdb(_head(path)):
-        return DamagedDatabaseError(f"{path}: not a DuckDB file", f"give another --db; or, {_rebuild(path)}")
-    return DamagedDatabaseError(f"{path}: DuckDB cannot open it ({reason})", _rebuild(path))
+    return None
 
 
 def is_short_of_resources(error: sa.exc.DBAPIError) -> bool:

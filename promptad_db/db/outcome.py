@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
-
-from promptad_db.storage import folder_at
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,12 +48,3 @@ class IndexOutcome:
                 for counts in (self.categories, self.unverified)
             ),
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """An object that JSON can hold."""
-        return {**asdict(self), "rejected": [[str(place), reason] for place, reason in self.rejected]}
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> IndexOutcome:
-        """The inverse of ``to_json``."""
-        return cls(**{**content, "rejected": [(folder_at(place), reason) for place, reason in content["rejected"]]})
