@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from promptad_db.cli.output import output_option, write_output
 from promptad_db.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -159,9 +160,7 @@ def ci_option(command: Command) -> Command:
 
 def output_options(command: Command) -> Command:
     """--format and --output."""
-    command = click.option(
-        "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout."
-    )(command)
+    command = output_option()(command)
     return click.option(
         "--format",
         "output_format",
@@ -235,9 +234,7 @@ def show(text: str, output: Path | None) -> None:
     if output is None:
         click.echo(_for_terminal(text) if sys.stdout.isatty() else text, nl=False, color=True)
         return
-    from promptad_db.files import write_bytes
-
-    write_bytes(output, text.encode())
+    write_output(output, text.encode())
 
 
 def _for_terminal(text: str) -> str:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from promptad_db.cli.options import db_option, filter_options, filters_from, listed, note
+from promptad_db.cli.output import output_option, write_output
 from promptad_db.plots import PLOTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
 @click.argument("name", type=click.Choice(list(PLOTS)))
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="Write to this file; its suffix says what: .svg, .pdf, .png or .html.",
-)
+@output_option(required=True, help="Write to this file; its suffix says what: .svg, .pdf, .png or .html.")
 @filter_options
 @listed("--branches", help="The two branches to compare, or those of a curve.  [default: semantic,memory]")
 @click.option("--top", type=click.IntRange(min=1), default=90, show_default=True, help="How many cells in dumbbell.")
@@ -36,7 +33,6 @@ def plot(name: str, output: Path, db: str | None, **options: Any) -> None:
     the scores or maps of its run folder. An HTML file needs no network.
     """
     from promptad_db.db import database_path
-    from promptad_db.files import write_bytes
     from promptad_db.page import plot_file
 
     branches = options["branches"]
@@ -44,4 +40,4 @@ def plot(name: str, output: Path, db: str | None, **options: Any) -> None:
     sizes = {key: options[key] for key in ("top", "title", "width", "height", "size", "dpi")}
     content, notes = plot_file(database_path(db), name, filters, output.suffix.lower(), branches=branches, **sizes)
     note(notes)
-    write_bytes(output, content)
+    write_output(output, content)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
 
 from promptad_db.db import connect, tables
 from promptad_db.db.sql_files import names
 from promptad_db.errors import InputError, UsageError
-from promptad_db.files import temporary_name
+from promptad_db.storage.staging import staged
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from promptad_db.db.connect import Where
@@ -34,17 +38,32 @@ def export(
     if unknown:
         raise UsageError(f"no table or view is called {unknown[0]}", f"there are {', '.join(exportable())}")
     files = {name: folder / f"{name}.{file_format}" for name in (only or exportable())}
+    _check_folder(folder)
     existing = [file for file in files.values() if file.exists()]
     if existing and not force:
         raise InputError(f"{existing[0]}: exists", "--force writes over it")
     place = connect.database_path(database)
     with connect.reading(place) as connection:
-        folder.mkdir(parents=True, exist_ok=True)
         for name, file in files.items():
-            temporary = temporary_name(file)
-            try:
+            with _writing(file), staged(file) as temporary:
                 place.export(connection, name, temporary, file_format=file_format)
                 temporary.replace(file)
-            finally:
-                temporary.unlink(missing_ok=True)
     return list(files.values())
+
+
+def _check_folder(folder: Path) -> None:
+    """Make the folder, and see that it can be written, before the database is asked."""
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: not writable", "give another folder")
+
+
+@contextmanager
+def _writing(file: Path) -> Iterator[None]:
+    """What goes wrong in the block is told of the file that is being written."""
+    try:
+        yield
+    except (sa.exc.DBAPIError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(getattr(error, "orig", error)).splitlines()[0][:200]
+        raise InputError(f"{file}: cannot be written ({reason})", "make room there, or give another folder") from error
