@@ -55,11 +55,12 @@ def make_panels(
     scores: Mapping[str, NDArray[Any]],
     chosen: Sequence[int],
     paths: Mapping[str, Path],
+    data_root: Path | None,
 ) -> list[Panel]:
     """A panel of each chosen image, by its place in ``result.images``.
 
     ``rendered`` are the chosen maps [len(chosen), H, W] of each branch, ``scores`` the image scores [N], ``paths`` the
-    image files that are at hand, by image name.
+    image files that are at hand, by image name, all below ``data_root``.
     """
     ranges = {branch: (float(maps.min()), float(maps.max())) for branch, maps in rendered.items()}
     made = []
@@ -75,7 +76,7 @@ def make_panels(
                 image=name,
                 label=label,
                 defect_type=kind,
-                picture=_picture(paths.get(name), size),
+                picture=_picture(paths.get(name), size, data_root),
                 truth=None if mask is None else mask_png(mask, size),
                 maps={
                     branch: map_png(maps[place], ranges[branch], size, outlined=mask)
@@ -129,17 +130,22 @@ def _small(shape: tuple[int, ...]) -> tuple[int, int]:
     return max(1, round(shape[0] * shrink)), max(1, round(shape[1] * shrink))
 
 
-def _picture(path: Path | None, size: tuple[int, int]) -> bytes | None:
-    if path is None:
+def _picture(path: Path | None, size: tuple[int, int], data_root: Path | None) -> bytes | None:
+    if path is None or data_root is None:
         return None
     try:
-        return picture_png(path, size)
+        return picture_png(path, size, data_root)
     except InputError:
         return None
 
 
-def picture_png(path: Path, size: tuple[int, int]) -> bytes:
-    """An image file at this height and width; InputError when it is none."""
+def picture_png(path: Path, size: tuple[int, int], data_root: Path) -> bytes:
+    """An image file at this height and width; InputError when it is none, or leads out of the data root.
+
+    A run says where its images are, and may be somebody else's: no link and no ``..`` in a path is followed further.
+    """
+    if not path.resolve().is_relative_to(data_root.resolve()):
+        raise InputError(f"{path}: leads out of the data root", "give --data-root the place where the files are")
     return _png(read_image(path).resize(size[::-1], _pillow().Resampling.LANCZOS))
 
 

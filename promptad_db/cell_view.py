@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptad_db import run_folder
-from promptad_db.cell_pictures import Panel, image_paths, make_panels
+from promptad_db.cell_pictures import Panel, data_root_of, image_paths, make_panels
 from promptad_db.errors import InputError
 from promptad_db.fusion import RULES, fuse_scores
 from promptad_db.metrics.curves import auroc, of_ranking
@@ -81,7 +81,9 @@ def panels(
     chosen = _telling(result, info.render, images) if isinstance(images, int) else _places(result, images)
     rendered = {branch: _rendered(values[chosen], info.render) for branch, values in maps.items()}
     scores = {branch: values for branch, values in result.scores.items() if branch in maps}
-    return make_panels(result, rendered, scores, chosen, image_paths(info, category, data_root))
+    paths = image_paths(info, category, data_root)
+    root = data_root_of(info, data_root) if paths else None
+    return make_panels(result, rendered, scores, chosen, paths, root)
 
 
 def branch_values(result: CategoryResult, branch: str, level: Level) -> NDArray[Any]:

@@ -29,7 +29,7 @@ from promptad_db.category_files import (
     read_weights,
     write_category_files,
 )
-from promptad_db.errors import InputError, RunLockedError
+from promptad_db.errors import InputError, RunLockedError, UsageError
 from promptad_db.limits import LARGEST_RUN_FILE
 from promptad_db.run_checks import check_run, checked_run_id, run_of
 from promptad_db.run_places import RUN_FILE, changing, place_of
@@ -52,8 +52,16 @@ _LEARNED = ".learned-"
 
 
 def default_root(root: str | os.PathLike[str] | None = None) -> Path:
-    """Where run folders go, a path or an fsspec address: the argument, else PROMPTAD_RUNS, else ./runs."""
-    return folder_at(root or os.environ.get("PROMPTAD_RUNS") or "runs")
+    """Where run folders go, a path or an fsspec address: the argument, else PROMPTAD_RUNS, else ./runs.
+
+    Raises UsageError for a path that is not UTF-8 text: no database could say where these runs are.
+    """
+    chosen = root or os.environ.get("PROMPTAD_RUNS") or "runs"
+    if not files.is_text(str(chosen)) or "\0" in str(chosen):
+        raise UsageError(
+            f"runs {str(chosen)!r}: not a path in UTF-8", "rename the folder, or give another one as --runs"
+        )
+    return folder_at(chosen)
 
 
 def now() -> str:

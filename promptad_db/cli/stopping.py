@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _QUERIES = "promptad_db.db.duckdb_file"
-_AGAIN = 0.05
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -59,8 +57,8 @@ def _interrupt_queries(heard: int) -> None:
     while number := os.read(heard, 1):
         if number[0] == signal.SIGINT and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             module = sys.modules.get(_QUERIES)
-            while module is not None and module.interrupt():
-                time.sleep(_AGAIN)  # what cleans up after a query waits for it as well, and takes the word back
+            if module is not None:
+                module.interrupt()
 
 
 def is_interrupted(error: BaseException) -> bool:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_HALF = ".tmp"
+
+
 class BackupError(DatabaseError):
     """The copy of a database file could not be made, or not be put back."""
 
@@ -23,6 +26,14 @@ def backup_path(database: Path, revision: str) -> Path:
     """Where the copy of a database file of this revision goes: beside the file, which may be elsewhere than its link."""
     file = database.resolve() if database.is_symlink() else database
     return file.with_name(f"{file.name}.before-{revision}")
+
+
+def clear_copies(database: Path) -> None:
+    """Remove the half copies of killed migrations; the caller holds the lock of the database alone."""
+    whole = backup_path(database, "")
+    for half in whole.parent.iterdir():
+        if half.name.startswith(f".{whole.name}") and half.name.endswith(_HALF):
+            half.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -60,7 +71,7 @@ def _take_in_log(database: Path) -> None:
 
 
 def _copy(file: Path, backup: Path) -> None:
-    temporary = backup.with_name(f".{backup.name}.tmp")  # one name, which the next to hold the lock writes over
+    temporary = backup.with_name(f".{backup.name}{_HALF}")  # one name, which the next to hold the lock writes over
     try:
         shutil.copyfile(file, temporary)
         shutil.copymode(file, temporary)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,6 +32,7 @@ _GUARD = {
     "temp_directory": "",  # a query that is too large for the memory fails, and does not fill the disk
 }
 _AS_IT_IS = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+_AGAIN = 0.05  # seconds
 _at_work: dict[int, Any] = {}  # the connections of this process
 _ASKS = ("SELECT", "EXPLAIN")
 _OTHER_GUARDS = "different configuration"  # in DuckDB's words: a process has one configuration of a file at a time
@@ -124,15 +127,20 @@ class DuckDBFile:
         check_file(self.path)
 
 
-def interrupt() -> int:
-    """End the queries of this process that run now, with an error; how many connections there are. For another thread."""
+def interrupt() -> None:
+    """End the queries of this process that run now, with an error, and wait until they have; for another thread."""
+    for key in tuple(_at_work):
+        _interrupt_until_closed(key)
+
+
+def _interrupt_until_closed(key: int) -> None:
+    """What cleans up after a query waits for it as well, and forgets that it was interrupted: so again and again."""
     import duckdb
 
-    there = tuple(_at_work.values())
-    for driver in there:
+    while driver := _at_work.get(key):
         with suppress(duckdb.Error):  # it is closed
             driver.interrupt()
-    return len(there)
+        time.sleep(_AGAIN)
 
 
 @contextmanager
@@ -146,7 +154,12 @@ def _connected(path: Path, *, read_only: bool, config: dict[str, Any] | None = N
     try:
         with _connection(engine, path) as connection:
             _at_work[id(engine)] = connection.connection.driver_connection
-            yield connection
+            try:
+                yield connection
+            except (KeyboardInterrupt, RuntimeError) as error:
+                if _is_ctrl_c(error):
+                    threading.Thread(target=_interrupt_until_closed, args=(id(engine),), daemon=True).start()
+                raise
     except sa.exc.DBAPIError as error:
         damaged = read_only and not is_short_of_resources(error)
         raise (DamagedDatabaseError if damaged else DatabaseError)(
@@ -154,12 +167,17 @@ def _connected(path: Path, *, read_only: bool, config: dict[str, Any] | None = N
             "nothing of this step is stored; where the disk or the memory is full, make room and try again",
         ) from error
     except RuntimeError as error:
-        if isinstance(error.__cause__, KeyboardInterrupt):  # Ctrl-C, as DuckDB tells it
+        if _is_ctrl_c(error):
             raise KeyboardInterrupt from error
         raise
     finally:
         _at_work.pop(id(engine), None)
         engine.dispose()
+
+
+def _is_ctrl_c(error: BaseException) -> bool:
+    """Whether it is Ctrl-C, also as DuckDB tells of it."""
+    return isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt)
 
 
 def _connection(engine: sa.Engine, path: Path) -> sa.Connection:

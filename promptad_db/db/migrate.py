@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 
 from promptad_db.db import connect
-from promptad_db.db.backup import BackupError, backup_path, kept
+from promptad_db.db.backup import BackupError, backup_path, clear_copies, kept
 from promptad_db.db.duckdb_file import DuckDBFile
 from promptad_db.db.sql_files import load_views
 from promptad_db.errors import DatabaseError, DatabaseLockedError, PromptadError, SchemaError
@@ -113,6 +113,7 @@ def migrate(database: Where | None = None, *, backup: bool = True, dry_run: bool
 
 def _migrate_file(place: DuckDBFile, *, backup: bool) -> Migration:
     with locked(place.path, exclusive=True):
+        clear_copies(place.path)
         with place.reading_locked() as connection:
             planned = _planned(connection, place, backup=backup)
         if planned.steps:

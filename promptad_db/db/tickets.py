@@ -41,6 +41,7 @@ class AnswerContent(msgspec.Struct, forbid_unknown_fields=True):
     unchanged: list[_Text]
     rejected: list[tuple[_Address, _Text]]
     categories: dict[_Text, _Count]
+    unverified: dict[_Text, _Count] = msgspec.field(default_factory=dict)
 
 
 def write_ticket(path: Path, folders: Iterable[Path]) -> None:
@@ -63,7 +64,12 @@ def read_ticket(path: Path) -> list[Path]:
 def write_answer(path: Path, outcome: IndexOutcome) -> None:
     """Say what was done; OSError where the file cannot be written."""
     rejected = [(str(place), reason[: 1 << 16]) for place, reason in outcome.rejected]
-    _write(path, AnswerContent(outcome.added, outcome.extended, outcome.unchanged, rejected, outcome.categories))
+    _write(
+        path,
+        AnswerContent(
+            outcome.added, outcome.extended, outcome.unchanged, rejected, outcome.categories, outcome.unverified
+        ),
+    )
 
 
 def read_answer(path: Path) -> IndexOutcome:
@@ -73,7 +79,7 @@ def read_answer(path: Path) -> IndexOutcome:
         rejected = [(folder_at(place), reason) for place, reason in found.rejected]
     except (PromptadError, OSError, ValueError) as error:
         raise _bad(path, error) from error
-    return IndexOutcome(found.added, found.extended, found.unchanged, rejected, found.categories)
+    return IndexOutcome(found.added, found.extended, found.unchanged, rejected, found.categories, found.unverified)
 
 
 def _write(path: Path, content: msgspec.Struct) -> None:

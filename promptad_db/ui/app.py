@@ -16,6 +16,7 @@ from promptad_db.errors import PromptadError
 from promptad_db.run_folder import default_root
 from promptad_db.ui import cell_page, charts, compare_page, report_page, run_page, runs_page, sql_page
 from promptad_db.ui.access import HEADERS, LOOPBACK, Access
+from promptad_db.ui.filters import readable
 from promptad_db.ui.live import LiveRuns
 from promptad_db.ui.pages import STATIC, Shown, explain, page
 
@@ -45,16 +46,16 @@ def create_app(
     """
     app = Starlette(
         routes=[
-            Route("/", runs_page.runs),
-            Route("/progress.json", runs_page.progress),
-            Route("/run/{run_id}", run_page.run),
-            Route("/report", report_page.report),
-            Route("/cell", cell_page.cell),
-            Route("/image.png", cell_page.image),
-            Route("/compare", compare_page.compare),
-            Route("/sql", sql_page.sql),
-            Route("/chart.json", charts.chart),
-            Route("/cell-chart.json", charts.cell_chart),
+            Route("/", readable(runs_page.runs)),
+            Route("/progress.json", readable(runs_page.progress)),
+            Route("/run/{run_id}", readable(run_page.run)),
+            Route("/report", readable(report_page.report)),
+            Route("/cell", readable(cell_page.cell)),
+            Route("/image.png", readable(cell_page.image)),
+            Route("/compare", readable(compare_page.compare)),
+            Route("/sql", readable(sql_page.sql)),
+            Route("/chart.json", readable(charts.chart)),
+            Route("/cell-chart.json", readable(charts.cell_chart)),
             Route("/static/vega.js", charts.script),
             Route("/favicon.ico", lambda _request: RedirectResponse("/static/icon.svg")),
             Mount("/static", StaticFiles(directory=STATIC)),

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
 
 from promptad_db.db.selection import BRANCHES, Filters
 from promptad_db.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
+    from starlette.responses import Response
 
 LISTED = ("experiment", "dataset", "category", "k_shot", "seed", "method", "variant", "run")
 PROVENANCES = ("best", "exact", "reported", "approx")
 _BEYOND = 1 << 63
+_LONGEST_ADDRESS = 1 << 15
+
+
+def readable(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """A page that first refuses addresses that no database and no file name could hold: UsageError says why."""
+
+    @wraps(answer)
+    def checked(request: Request) -> Response:
+        query: bytes = request.scope["query_string"]
+        path: bytes = request.scope.get("raw_path") or b""
+        if len(query) + len(path) > _LONGEST_ADDRESS:
+            raise UsageError(f"the address has more than {_LONGEST_ADDRESS >> 10} KiB", "ask for less at once")
+        for part in (query, path):
+            try:
+                text = unquote_to_bytes(part).decode()
+            except UnicodeDecodeError as error:
+                raise UsageError("the address is not UTF-8 text", "write it anew") from error
+            if "\0" in text:
+                raise UsageError("the address holds a NUL character", "leave it out")
+        return answer(request)
+
+    return checked
 
 
 def report_filters(request: Request) -> Filters:
