@@ -134,6 +134,30 @@ def test_the_gallery_shows_the_images_of_the_worst_cells(cli, tmp_path):
     assert "Images of the worst cells" not in cli("report", "--format", "html", "--gallery", 0).out
 
 
+@pytest.mark.parametrize("link", ["a file", "a file with ..", "a folder in the middle", "the folder of the category"])
+def test_the_gallery_follows_no_link_out_of_the_data_root(cli, tmp_path, link):
+    pictured_run(tmp_path)
+    category, secret = tmp_path / "data" / "mvtec" / "tile", tmp_path / "secret"
+    inside = cli("report", "--format", "html", "--data-root", "data").out.count('src="data:image/png;base64,')
+    leads = {"a folder in the middle": category / "test", "the folder of the category": category}
+    moved = [leads[link]] if link in leads else sorted(category.glob("test/crack/*.png"))
+    secret.mkdir()
+    for place in moved:
+        place.rename(secret / place.name)
+        dots = Path("../../../../../secret") if ".." in link else secret
+        place.symlink_to(dots / place.name)
+    outside = cli("report", "--format", "html", "--data-root", "data").out.count('src="data:image/png;base64,')
+    assert inside - outside == 2
+
+
+def test_a_data_root_that_is_itself_a_link_is_followed(cli, tmp_path):
+    pictured_run(tmp_path)
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    (tmp_path / "data").symlink_to("elsewhere")
+    page = cli("report", "--format", "html", "--data-root", "data").out
+    assert page.count('src="data:image/png;base64,') == 2 * 5
+
+
 def test_a_broken_run_folder_costs_its_images_alone(cli, tmp_path):
     folder = pictured_run(tmp_path)
     (folder / "tile" / "maps.parquet").write_bytes(b"broken")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from promptad_db.db import connect, tables
+from promptad_db.db.file_errors import reason_of
 from promptad_db.db.sql_files import names
 from promptad_db.errors import InputError, UsageError
 from promptad_db.storage.staging import staged
@@ -46,8 +47,11 @@ def export(
     with connect.reading(place) as connection:
         for name, file in files.items():
             with _writing(file), staged(file) as temporary:
-                place.export(connection, name, temporary, file_format=file_format)
-                temporary.replace(file)
+                try:
+                    place.export(connection, name, temporary, file_format=file_format)
+                    temporary.replace(file)
+                except sa.exc.DBAPIError as error:
+                    raise OSError(0, reason_of(error).replace(str(temporary), str(file))) from error
     return list(files.values())
 
 
@@ -64,6 +68,7 @@ def _writing(file: Path) -> Iterator[None]:
     """What goes wrong in the block is told of the file that is being written."""
     try:
         yield
-    except (sa.exc.DBAPIError, OSError) as error:
-        reason = getattr(error, "strerror", None) or str(getattr(error, "orig", error)).splitlines()[0][:200]
-        raise InputError(f"{file}: cannot be written ({reason})", "make room there, or give another folder") from error
+    except OSError as error:
+        raise InputError(
+            f"{file}: cannot be written ({error.strerror})", "make room there, or give another folder"
+        ) from error
