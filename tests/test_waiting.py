@@ -103,10 +103,10 @@ def test_a_folder_that_breaks_the_indexing_is_set_aside_alone(make_run, monkeypa
         (QUEUE / f"{name}.ticket.json").write_text(json.dumps({"folders": [str(folder.absolute())]}))
     read = write._read_run
 
-    def breaks(folder, known):
+    def breaks(folder, *rest):
         if folder.name == breaking.name:
             raise RecursionError("too deep")
-        return read(folder, known)
+        return read(folder, *rest)
 
     monkeypatch.setattr(write, "_read_run", breaks)
     index_folders([own])
