@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from promptad_db import open_db, run_folder, start_run
+from promptad_db import ingest, open_db, run_folder, start_run
 from promptad_db.errors import InputError, PromptadError, UsageError
 from promptad_db.metrics import render
 from promptad_db.records import Render
@@ -385,3 +385,13 @@ def test_runs_started_together_have_folders_of_their_own():
     runs = [start_run(**CLS, db=False) for _ in range(5)]
     assert len({run.folder for run in runs}) == 5
     assert {run_folder.read_run(run.folder).status for run in runs} == {"running"}
+
+
+@pytest.mark.parametrize("place", ["runs\udcff", "runs\0x"])
+def test_a_place_of_runs_that_is_no_utf8_is_refused_by_name(place):
+    for call in (
+        lambda: start_run(dataset="mvtec", task="cls", k_shot=1, seed=1, method="m", runs=place),
+        lambda: ingest(Path(), runs=place),
+    ):
+        with pytest.raises(UsageError, match="not a path in UTF-8"):
+            call()
