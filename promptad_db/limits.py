@@ -108,3 +108,9 @@ LARGEST_MATRIX = 1 << 23
 
 EARLIEST_YEAR, LATEST_YEAR = 1970, 2200
 """Of the times of a run; whoever shows them adds hours for a time zone."""
+
+QUERY_MEMORY = 4 << 30
+"""Bytes that SQL somebody typed may take, in DuckDB and in the answer, unless told otherwise."""
+
+QUERY_SECONDS = 300.0
+"""Seconds that it may take, unless told otherwise."""

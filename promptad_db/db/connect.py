@@ -16,6 +16,7 @@ from promptad_db.errors import PromptadError, SchemaError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from promptad_db.db.bounds import Bounds
     from promptad_db.db.place import Place, Transactions
 
     Where = Place | str | os.PathLike[str]
@@ -51,10 +52,10 @@ def db_option(where: Where | None) -> list[str]:
 
 
 @contextmanager
-def reading(database: Where, *, guarded: bool = False) -> Iterator[sa.Connection]:
+def reading(database: Where, *, guarded: Bounds | None = None) -> Iterator[sa.Connection]:
     """A connection to an up-to-date database that changes nothing in it.
 
-    ``guarded`` also shuts off files, network, extensions and settings: for SQL that somebody else wrote.
+    ``guarded`` also shuts off files, network, extensions and settings, within bounds: for SQL that somebody else wrote.
     """
     place = database_path(database)
     with place.reading(guarded=guarded) as connection:

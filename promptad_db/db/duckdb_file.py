@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from promptad_db.db.file_errors import check_content, check_file, explained, is_short_of_resources, reason_of
-from promptad_db.errors import DamagedDatabaseError, DatabaseError, QueryError
+from promptad_db.errors import DamagedDatabaseError, DatabaseError
 from promptad_db.storage.lock import Pauses, locked
 from promptad_db.storage.staging import staged
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from promptad_db.db.place import Transactions
+    from promptad_db.db.bounds import Bounds
+    from promptad_db.db.place import Question, Transactions
 
 _QUICK = {"preserve_insertion_order": False}  # every query of ours has an ORDER BY where order matters
 _GUARD = {
@@ -34,7 +35,6 @@ _GUARD = {
 _AS_IT_IS = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 _AGAIN = 0.05  # seconds
 _at_work: dict[int, Any] = {}  # the connections of this process
-_ASKS = ("SELECT", "EXPLAIN")
 _OTHER_GUARDS = "different configuration"  # in DuckDB's words: a process has one configuration of a file at a time
 COPY_OPTIONS = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER"}
 
@@ -56,11 +56,12 @@ class DuckDBFile:
         return self.path.exists()
 
     @contextmanager
-    def reading(self, *, guarded: bool = False) -> Iterator[sa.Connection]:
+    def reading(self, *, guarded: Bounds | None = None) -> Iterator[sa.Connection]:
         self._check_exists()
+        config = {**_GUARD, "memory_limit": f"{guarded.memory // 2} bytes"} if guarded else _QUICK
         with (
             locked(self.path, exclusive=False),
-            _connected(self.path, read_only=True, config=_GUARD if guarded else _QUICK) as connection,
+            _connected(self.path, read_only=True, config=config) as connection,
         ):
             yield connection
 
@@ -97,23 +98,15 @@ class DuckDBFile:
     def hold(self, connection: sa.Connection, run_ids: Sequence[str]) -> None:
         """A writer has the file alone."""
 
-    def options_for(self, connection: sa.Connection, sql: str) -> dict[str, Any]:
-        import duckdb
+    def judged(self, connection: sa.Connection, question: Question) -> Question:
+        from promptad_db.db.duckdb_guard import judged
 
+        return replace(question, sql=judged(connection.connection.driver_connection, question.sql))
+
+    def interrupt(self, connection: sa.Connection) -> None:
         driver = connection.connection.driver_connection
         assert driver is not None
-        try:
-            statements = driver.extract_statements(sql)
-        except duckdb.Error:  # running it says what is wrong
-            return {}
-        if len(statements) > 1:  # DuckDB would answer the last alone
-            raise QueryError(f"the query does not run: {len(statements)} queries were given", "give one at a time")
-        if any(statement.type.name not in _ASKS for statement in statements):
-            raise QueryError(
-                "the query does not run: it does not ask for rows",
-                "begin it with SELECT, WITH, FROM, VALUES, SHOW, DESCRIBE or EXPLAIN",
-            )
-        return {}
+        driver.interrupt()
 
     def export(self, connection: sa.Connection, name: str, file: Path, *, file_format: str) -> None:
         quoted = str(file).replace("'", "''")
@@ -148,9 +141,8 @@ def _connected(path: Path, *, read_only: bool, config: dict[str, Any] | None = N
     if not read_only and path.exists():
         check_content(path)  # DuckDB would look at a Parquet file through an empty database in memory
     arguments: dict[str, Any] = {"read_only": read_only, "config": {**_AS_IT_IS, **(config or {})}}
-    engine = sa.create_engine(
-        f"duckdb:///{path}", poolclass=NullPool, pool_reset_on_return=None, connect_args=arguments
-    )
+    address = sa.URL.create("duckdb", database=str(path))
+    engine = sa.create_engine(address, poolclass=NullPool, pool_reset_on_return=None, connect_args=arguments)
     try:
         with _connection(engine, path) as connection:
             _at_work[id(engine)] = connection.connection.driver_connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
@@ -11,7 +12,18 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from promptad_db.db.bounds import Bounds
+
 Transactions = Callable[[], "AbstractContextManager[sa.Connection]"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """SQL that somebody wrote, in the driver's own form: ``values`` by name for its parameters, and options of execution."""
+
+    sql: str
+    values: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 class Place(Protocol):
@@ -23,8 +35,10 @@ class Place(Protocol):
     def exists(self) -> bool:
         """Whether there is a database to be asked; a server says that itself."""
 
-    def reading(self, *, guarded: bool = False) -> AbstractContextManager[sa.Connection]:
-        """One unchanging view of the database. ``guarded`` also shuts off all that somebody else's SQL could change."""
+    def reading(self, *, guarded: Bounds | None = None) -> AbstractContextManager[sa.Connection]:
+        """One unchanging view of the database. ``guarded`` also shuts off all that somebody else's SQL could change, and
+        gives it these bounds.
+        """
 
     def transactions(self, *, alone: bool = False) -> AbstractContextManager[Transactions]:
         """Writing transactions, one after another; each is committed whole or not at all. ``alone``: without other
@@ -34,8 +48,11 @@ class Place(Protocol):
     def hold(self, connection: sa.Connection, run_ids: Sequence[str]) -> None:
         """Let nobody else write these runs before this transaction ends."""
 
-    def options_for(self, connection: sa.Connection, sql: str) -> dict[str, Any]:
-        """How to execute somebody else's SQL for reading; QueryError when it is not one query."""
+    def judged(self, connection: sa.Connection, question: Question) -> Question:
+        """Somebody else's SQL as it may run for reading; QueryError when it is not one query that asks for rows."""
+
+    def interrupt(self, connection: sa.Connection) -> None:
+        """End the statement that another thread runs on this connection, if there is one."""
 
     def export(self, connection: sa.Connection, name: str, file: Path, *, file_format: str) -> None:
         """Write a table or view to a Parquet or CSV file."""

@@ -6,23 +6,23 @@ and of the others two wait only where both write the same run.
 
 from __future__ import annotations
 
-import re
 import zlib
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from promptad_db.errors import DatabaseError, DatabaseLockedError, QueryError, UsageError
+from promptad_db.errors import DatabaseError, DatabaseLockedError, UsageError
 from promptad_db.storage.lock import patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from promptad_db.db.place import Transactions
+    from promptad_db.db.bounds import Bounds
+    from promptad_db.db.place import Question, Transactions
 
 EXAMPLE = "postgresql+psycopg://USER@HOST/DATABASE"
 
@@ -32,8 +32,8 @@ _DEFAULTS = {"application_name": "promptad-db", "client_encoding": "utf8", "conn
 _LOCKS = 0x50414442  # the key space of our advisory locks
 _DATABASE = 0  # the key of the whole database; runs have those above it
 _RUN_KEYS = 256  # a server has room for some thousand locks in all
-_COMMENT = r"--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/"
-_ASKS = re.compile(rf"(?:\s|{_COMMENT})*(?:(select|with|values|table|\()|explain|show)", re.IGNORECASE)
+_CANCEL_SECONDS = 5.0
+_WATCH = 1000  # milliseconds between two looks of the server whether whoever asked is still there
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,14 @@ class PostgresDatabase:
         return True
 
     @contextmanager
-    def reading(self, *, guarded: bool = False) -> Iterator[sa.Connection]:
+    def reading(self, *, guarded: Bounds | None = None) -> Iterator[sa.Connection]:
         # Our own reports fill temporary tables, which PostgreSQL makes in no read-only transaction; it is rolled back.
         mode = "ISOLATION LEVEL REPEATABLE READ" + (", READ ONLY" if guarded else "")
         with self._connected() as connection, connection.begin() as transaction:
             connection.exec_driver_sql(f"SET TRANSACTION {mode}")
             _settle(connection)
+            if guarded:
+                _bound(connection, guarded)
             yield connection
             transaction.rollback()
 
@@ -96,17 +98,22 @@ class PostgresDatabase:
         for key in keys:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCKS}, {key})")
 
-    def options_for(self, connection: sa.Connection, sql: str) -> dict[str, Any]:
-        found = _ASKS.match(sql)
-        if not found:  # COPY would reach files and programs of the server, where the role may
-            raise QueryError(
-                "the query does not run: it does not ask for rows",
-                "begin it with SELECT, WITH, VALUES, TABLE or EXPLAIN",
-            )
+    def judged(self, connection: sa.Connection, question: Question) -> Question:
+        from promptad_db.db.postgres_guard import judged
+
         driver = connection.connection.driver_connection
         assert driver is not None
+        sql, streams = judged(driver, question.sql, question.values)
         driver.prepare_threshold = 0  # what is prepared is one statement
-        return {"stream_results": found[1] is not None}
+        return replace(question, sql=sql, options={"stream_results": streams})
+
+    def interrupt(self, connection: sa.Connection) -> None:
+        import psycopg
+
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        with suppress(psycopg.Error):  # the statement ended by itself
+            driver.cancel_safe(timeout=_CANCEL_SECONDS)
 
     def export(self, connection: sa.Connection, name: str, file: Path, *, file_format: str) -> None:
         from promptad_db.db.arrow import stream, write_file
@@ -175,7 +182,21 @@ def _mend(reason: str) -> str:
 def _settle(connection: sa.Connection) -> None:
     """Wait for locks no longer than we are told to, and compile no query of ours: they are too short for that."""
     milliseconds = max(1, round(1000 * patience()))
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}; SET LOCAL jit = off")
+    connection.exec_driver_sql(
+        f"SET LOCAL lock_timeout = {milliseconds}; SET LOCAL jit = off; SET LOCAL standard_conforming_strings = on"
+    )
+
+
+def _bound(connection: sa.Connection, bounds: Bounds) -> None:
+    """Have the server itself end a query, also when nobody is left who would, and keep it from filling the disk."""
+    milliseconds = 0 if bounds.seconds is None else max(1, round(1000 * bounds.seconds))
+    connection.exec_driver_sql(
+        f"SET LOCAL statement_timeout = {milliseconds}; SET LOCAL client_connection_check_interval = {_WATCH}"
+    )
+    connection.exec_driver_sql(
+        f"SELECT set_config('temp_file_limit', '{bounds.memory // 1024}', true) WHERE "  # noqa: S608 - a number
+        "has_parameter_privilege('temp_file_limit', 'SET') AND current_setting('temp_file_limit') = '-1'"
+    )
 
 
 def _without_secrets(url: sa.URL) -> str:

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from promptad_db.db import connect
-from promptad_db.errors import QueryError
+from promptad_db.db.bounds import Bounds
+from promptad_db.db.leading_words import first_word
+from promptad_db.db.place import Question
+from promptad_db.errors import QueryError, UsageError
+from promptad_db.limits import QUERY_MEMORY, QUERY_SECONDS
 from promptad_db.result_set import ResultSet
 
 if TYPE_CHECKING:
@@ -18,68 +22,104 @@ if TYPE_CHECKING:
     from promptad_db.db.place import Place
 
 
-def open_db(path: Where | None = None, read_only: bool = True) -> Database:  # noqa: FBT001, FBT002
+def open_db(
+    path: Where | None = None,
+    read_only: bool = True,  # noqa: FBT001, FBT002
+    *,
+    timeout: float | None = QUERY_SECONDS,
+    memory: int = QUERY_MEMORY,
+) -> Database:
     """Open a database: the argument (a DuckDB file or a PostgreSQL address), else PROMPTAD_DB, else ./promptad.duckdb.
 
     With ``read_only`` (the default) it must exist and have this version's schema, and its queries cannot change it nor
-    reach files or the network; otherwise a missing one is made. No connection stays open between queries.
+    reach files or the network; each is ended after ``timeout`` seconds (None: never) and when it needs more than
+    ``memory`` bytes. Otherwise a missing one is made. No connection stays open between queries.
 
     Raises DatabaseError, with the command that mends it.
     """
-    return Database(connect.database_path(path), read_only=read_only)
+    return Database(connect.database_path(path), read_only=read_only, bounds=Bounds(timeout, memory))
 
 
 class Database:
     """A database that is opened, asked and closed again at every query."""
 
-    def __init__(self, path: Place, *, read_only: bool = True) -> None:
+    def __init__(self, path: Place, *, read_only: bool = True, bounds: Bounds | None = None) -> None:
         self.path = path
         self.read_only = read_only
+        self.bounds = bounds or Bounds()
         with self._connection():
             pass
 
     def query(self, sql: str, limit: int | None = None, **params: Any) -> ResultSet:
         """Run one SQL query with ``:name`` parameters; at most ``limit`` rows, and ``cut`` says if there were more.
 
-        Raises QueryError with the database's own message when the query does not run, and for several read-only queries.
+        Raises QueryError with the database's own message when the query does not run, when it may not, and when it is
+        beyond the bounds.
         """
+        check_texts({"the query": sql, **params})
         with self._connection() as connection:
-            asked = str(sa.text(sql).compile(dialect=connection.dialect)) if params else sql
-            options = self.path.options_for(connection, asked) if self.read_only else {}
-            return user_query(connection, sql, params, limit, options)
+            question = _in_form(connection, sql, params)
+            if not self.read_only:
+                return _answer(connection, question, limit)
+            question = self.path.judged(connection, question)
+            with self.bounds.kept(lambda: self.path.interrupt(connection)):
+                return _answer(connection, question, limit)
 
     @contextmanager
     def _connection(self) -> Iterator[sa.Connection]:
         if self.read_only:
-            with connect.reading(self.path, guarded=True) as connection:
+            with connect.reading(self.path, guarded=self.bounds) as connection:
                 yield connection
         else:
             with connect.writing(self.path) as connection:
                 yield connection
 
 
-def user_query(
-    connection: sa.Connection, sql: str, params: dict[str, Any], limit: int | None, options: dict[str, Any]
-) -> ResultSet:
-    """Run SQL that a person wrote; what the database says against it becomes a QueryError."""
+def _in_form(connection: sa.Connection, sql: str, params: dict[str, Any]) -> Question:
+    """SQL with ``:name`` parameters in the form that the driver takes; without any, a % is a character like others."""
     if not sql.strip():
         raise QueryError("the query is empty")
-    connection = connection.execution_options(**options)
+    compiled = sa.text(sql).compile(dialect=connection.dialect)
+    names = list(compiled.positiontup or compiled.binds) if params else []
+    if not names:
+        return Question(sql)
+    missing = [name for name in names if name not in params]
+    if missing:
+        raise QueryError(f"the query does not run: :{missing[0]} has no value", "give every :name a value")
+    return Question(str(compiled), {name: params[name] for name in names})
+
+
+def _answer(connection: sa.Connection, question: Question, limit: int | None) -> ResultSet:
+    """Run SQL that a person wrote; what the database says against it becomes a QueryError."""
+    connection = connection.execution_options(**question.options)
+    positional = connection.dialect.paramstyle == "numeric_dollar"
+    values: Any = tuple(question.values.values()) if positional else question.values
     try:
-        if params:
-            result = connection.execute(sa.text(sql), params)
-        else:  # without parameters a % is a character like others
-            result = connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+        if values:
+            result = connection.exec_driver_sql(question.sql, values)
+        else:
+            result = connection.exec_driver_sql(question.sql, execution_options={"no_parameters": True})
         with result:
-            return _rows(result, limit) if result.returns_rows else ResultSet((), [])
+            answer = _rows(result, limit) if result.returns_rows else ResultSet((), [])
     except sa.exc.DBAPIError as error:
         if error.connection_invalidated:
             raise
         raise QueryError(f"the query does not run: {str(error.orig).strip()}") from error
-    except sa.exc.StatementError as error:
-        raise QueryError(
-            f"the query does not run: {error.orig or error.args[0]}", "give every :name a value"
-        ) from error
+    if first_word(question.sql) != "explain":
+        return answer
+    return ResultSet(answer.columns, answer.rows, {answer.columns[-1]: "plan"}, answer.cut)
+
+
+def check_texts(values: dict[str, Any]) -> None:
+    """Refuse texts that no database takes, by name; UsageError."""
+    for name, value in values.items():
+        for text in value if isinstance(value, list | tuple) else (value,):
+            if not isinstance(text, str):
+                continue
+            if "\0" in text:
+                raise UsageError(f"{name}: holds the character NUL, which no text of a query may", "leave it out")
+            if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+                raise UsageError(f"{name}: is no text that UTF-8 can write", "give it in UTF-8")
 
 
 def fetch(connection: sa.Connection, sql: str, **params: Any) -> ResultSet:
