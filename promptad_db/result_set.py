@@ -18,7 +18,7 @@ class ResultSet:
 
     ``kinds`` tells by column name how a value is meant to be printed: ``auroc`` (a fraction, printed in percent),
     ``percent`` (another one), ``gap`` (a signed difference of fractions, printed in points), ``points`` (an unsigned
-    one), ``ratio``, ``ms`` (milliseconds), ``share_of:COLUMN`` (a count, printed with the count in COLUMN that it is a part of). ``cut`` is true when the
+    one), ``ratio``, ``ms`` (milliseconds), ``plan`` (the lines of an EXPLAIN), ``share_of:COLUMN`` (a count, printed with the count in COLUMN that it is a part of). ``cut`` is true when the
     query had more rows than were asked for.
     """
 

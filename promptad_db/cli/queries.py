@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from promptad_db.cli.options import db_option, listed, look, note, output_options, show, talk
+from promptad_db.errors import ExitCode
+from promptad_db.limits import QUERY_MEMORY, QUERY_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEFAULT_LIMIT = 1000
+_GB = 1 << 30
+_GRACE = 10.0  # seconds that a query has to end after it was told to
 
 
 @click.command()
@@ -24,15 +35,38 @@ DEFAULT_LIMIT = 1000
     show_default=True,
     help="At most this many rows; 0 means all. When it cuts, stderr says so.",
 )
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=QUERY_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="End the query when it takes longer; 0 means never.",
+)
+@click.option(
+    "--memory",
+    type=click.FloatRange(min=0.25),
+    default=QUERY_MEMORY / _GB,
+    show_default=True,
+    metavar="GB",
+    help="End the query when it needs more.",
+)
 @output_options
 @db_option
 def sql(
-    query: str | None, file: Path | None, limit: int, output_format: str, output: Path | None, db: str | None
+    query: str | None,
+    file: Path | None,
+    limit: int,
+    timeout: float,
+    memory: float,
+    output_format: str,
+    output: Path | None,
+    db: str | None,
 ) -> None:
     """Run one SQL query, given as an argument, in a --file, or on standard input.
 
-    The database is open for reading only, without access to files, network, extensions or settings. Good places to
-    start: branch_auroc, branch_gap, task_summary, fusion_gain, metrics, runs.
+    The database is open for reading only, without access to files, network, extensions or settings; EXPLAIN shows how a
+    query would run. Good places to start: branch_auroc, branch_gap, task_summary, fusion_gain, metrics, runs.
     """
     from promptad_db.db import open_db
     from promptad_db.report import render_rows
@@ -41,7 +75,9 @@ def sql(
         raise click.UsageError("give the query or --file, not both")
     if query is None:
         query = file.read_text(encoding="utf-8") if file else sys.stdin.read()
-    result = open_db(db).query(query, limit=limit or None)
+    database = open_db(db, timeout=timeout or None, memory=int(memory * _GB))
+    with _ended_after(timeout):
+        result = database.query(query, limit=limit or None)
     show(render_rows(result, output_format, **look(output)), output)
     if result.cut:
         note([f"cut at {limit} rows; --limit 0 shows all"])
@@ -62,3 +98,22 @@ def export(folder: Path, file_format: str, only: tuple[str, ...] | None, *, forc
 
     files = export_files(database_path(db), folder, file_format=file_format, only=only or (), force=force)
     talk([f"{folder}: {len(files)} files"])
+
+
+@contextmanager
+def _ended_after(seconds: float) -> Iterator[None]:
+    """Leave the command when a query does not end though it was told to: some functions of DuckDB never look up."""
+    done = threading.Event()
+
+    def watch() -> None:
+        if not done.wait(seconds + _GRACE):
+            talk([f"error: the query took longer than {seconds:g} s and was ended", "  ask for less, or --timeout SECONDS"])
+            os._exit(ExitCode.WRONG_USAGE)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    if seconds:
+        watcher.start()
+    try:
+        yield
+    finally:
+        done.set()

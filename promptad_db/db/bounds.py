@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _AGAIN = 0.5  # seconds; an interrupt that comes between two steps of a query is lost
+_CANCELLED = "57014"  # PostgreSQL's codes
+_FULL = ("53200", "53400")
+_NO_ROOM = "out of memory for query result"  # in libpq's words
 _STATM = Path("/proc/self/statm")
 _lock = threading.Lock()
 _rooms: list[int] = []  # what the queries that run now may take, in threads of their own
@@ -50,7 +53,13 @@ class Bounds:
         except MemoryError as error:
             raise self.too_large() from error
         except QueryError as error:
-            raise (self.too_long() if late.is_set() else error) from error.__cause__
+            cause = getattr(error.__cause__, "orig", None)
+            state = getattr(cause, "sqlstate", None)
+            if late.is_set() or (self.seconds is not None and state == _CANCELLED):
+                raise self.too_long() from error
+            if state in _FULL or type(cause).__name__ == "OutOfMemoryException" or _NO_ROOM in str(cause):
+                raise self.too_large() from error
+            raise
         finally:
             done.set()
             watcher.join()

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from promptad_db.errors import UsageError
 from promptad_db.report.bounds import with_bounds, without_bounds
-from promptad_db.report.grid import lay_out
+from promptad_db.report.grid import lay_out, shortened
 from promptad_db.report.html_page import html_page
 from promptad_db.report.latex import latex_tables
 from promptad_db.report.markdown import markdown
 from promptad_db.report.marks import marked
 from promptad_db.report.paper import mark_upper_bounds, pivot_paper
+from promptad_db.report.plan import plan_text
 from promptad_db.report.raw import csv_sections, json_rows, json_sections
 from promptad_db.report.table import tables
 from promptad_db.result_set import Section
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet
 
 FORMATS = ("table", "md", "csv", "json", "latex", "html")
+
+_LONGEST_CELL = 100_000  # characters
 
 _BRANCH_COLUMNS = {"fusion": "rule", "variants": "branch", "significance": "branch"}
 _PAGES = {"md": markdown, "latex": latex_tables, "html": html_page}
@@ -60,9 +63,18 @@ def render_rows(
     width: int | None = None,
     colour: bool = False,
 ) -> str:
-    """A bare result, without name and title; in ``json`` a list of row objects. Otherwise as ``render``."""
+    """A bare result, without name and title; in ``json`` a list of row objects. Otherwise as ``render``.
+
+    In ``table`` a plan is its text, and a cell longer than a terminal is good for is cut and says so.
+    """
     if format == "json":
         return json_rows(result)
+    if format == "table":
+        plan = plan_text(result)
+        if plan is not None:
+            return plan
+        rows = [tuple(shortened(value, _LONGEST_CELL) for value in row) for row in result.rows]
+        result = replace(result, rows=rows)
     return render([Section("", "", result)], format, width=width, colour=colour)
 
 

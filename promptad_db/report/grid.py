@@ -46,7 +46,7 @@ def lay_out(section: Section) -> Grid:
     headers = [
         column.replace("_", " ") + _UNITS.get(kind, "") for column, kind in zip(result.columns, kinds, strict=True)
     ]
-    numeric = [bool(kind) or _holds_numbers(result, index) for index, kind in enumerate(kinds)]
+    numeric = [kind not in ("", "plan") or _holds_numbers(result, index) for index, kind in enumerate(kinds)]
     places = {column: index for index, column in enumerate(result.columns)}
     rows = [[_cell(value, kind, row, places) for value, kind in zip(row, kinds, strict=True)] for row in result.rows]
     return Grid(section.name, section.title, headers, numeric, rows)
@@ -79,6 +79,14 @@ def printed(value: Any, kind: str = "") -> str:
         return value.isoformat(" ", "seconds")
     content = raw(value)
     return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+
+
+def shortened(value: Any, longest: int) -> Any:
+    """A value whose text is no longer than that as it is, else the beginning of its text, and that it was cut."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = printed(value)
+    return value if len(text) <= longest else f"{text[:longest]} ... (cut, {len(text)} characters)"
 
 
 def share(count: Any, whole: Any) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.db import open_db
 from promptad_db.errors import PromptadError, QueryError
+from promptad_db.report.grid import shortened
 from promptad_db.result_set import ResultSet
 
 if TYPE_CHECKING:
@@ -16,21 +18,28 @@ if TYPE_CHECKING:
 
 LIMIT = 1000
 SECONDS = 30.0
+MEMORY = 1 << 30
+LONGEST_CELL = 2000
+"""Characters of one cell."""
+LARGEST_ANSWER = 4 << 20
+"""Characters of all cells."""
+_GRACE = 15.0  # seconds in which the process starts, and ends its query by itself when the time is over
+_OF_A_CELL = 20  # characters that a page needs around each
 
 
 def ask(database: Where, query: str, *, seconds: float = SECONDS) -> ResultSet:
     """At most LIMIT rows of one query under the guard of ``promptad-db sql``; QueryError when it takes longer.
 
-    Guarded and other connections to one file cannot be open in the same process, and a query cannot be ended from
-    outside: hence the process.
+    Long cells are cut and say so, and so is an answer that is too large for a page. The process is for what ends no query
+    by itself: memory that ran out, functions that never look up. PostgreSQL has ended its part by then.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(theirs, database, query), daemon=True)
+    process = context.Process(target=_answer, args=(theirs, database, query, seconds), daemon=True)
     process.start()
     theirs.close()
     try:
-        if not ours.poll(seconds):
+        if not ours.poll(seconds + _GRACE):
             raise QueryError(f"the query took longer than {seconds:g} s and was ended", "ask promptad-db sql")
         answer: Any = ours.recv()
     except EOFError as error:
@@ -45,9 +54,25 @@ def ask(database: Where, query: str, *, seconds: float = SECONDS) -> ResultSet:
     return answer
 
 
-def _answer(pipe: Connection, database: Where, query: str) -> None:
+def _answer(pipe: Connection, database: Where, query: str, seconds: float) -> None:
     try:
-        pipe.send(open_db(database).query(query, limit=LIMIT))
+        pipe.send(for_a_page(open_db(database, timeout=seconds, memory=MEMORY).query(query, limit=LIMIT)))
     except PromptadError as error:
-        error.__cause__ = None
+        error.__cause__ = error.__context__ = None
         pipe.send(error)
+
+
+def for_a_page(result: ResultSet) -> ResultSet:
+    """The rows, as many as a page holds, with long cells cut."""
+    room = LARGEST_ANSWER - sum(len(name) + _OF_A_CELL for name in result.columns)
+    rows = []
+    for row in result.rows:
+        cells = tuple(shortened(value, LONGEST_CELL) for value in row)
+        room -= sum(_OF_A_CELL + (len(cell) if isinstance(cell, str) else 0) for cell in cells)
+        if room < 0:
+            break
+        rows.append(cells)
+    if result.rows and not rows:
+        raise QueryError("one row of the answer is too large for a page", "ask for fewer columns, or promptad-db sql")
+    return replace(result, rows=rows, cut=result.cut or len(rows) < len(result.rows))
+

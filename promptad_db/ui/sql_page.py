@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from promptad_db.errors import QueryError
+from promptad_db.errors import QueryError, UsageError
 from promptad_db.report.grid import lay_out
+from promptad_db.report.plan import plan_text
 from promptad_db.result_set import Section
 from promptad_db.ui.access import from_other_site
-from promptad_db.ui.asking import LIMIT, ask
+from promptad_db.ui.asking import ask
 from promptad_db.ui.filters import text_of
 from promptad_db.ui.pages import page, shown_by
 
@@ -28,13 +29,14 @@ EXAMPLES = (
 def sql(request: Request) -> Response:
     """The page: a box, and the rows of its query; a link on somebody else's page fills the box but runs nothing."""
     query = text_of(request, "query") or ""
-    grid, cut, problem = None, False, None
+    grid, plan, cut, problem = None, None, False, None
     if query and not from_other_site(request):
         try:
             result = ask(shown_by(request).database, query)
-            grid, cut = lay_out(Section("result", "", result)), result.cut
-        except QueryError as error:
+            plan, cut = plan_text(result), result.cut
+            grid = lay_out(Section("result", "", result)) if plan is None else None
+        except (QueryError, UsageError) as error:
             problem = error
     return page(
-        request, "sql.html", query=query, grid=grid, cut=cut, limit=LIMIT, problem=problem, examples=EXAMPLES,
+        request, "sql.html", query=query, grid=grid, plan=plan, cut=cut, problem=problem, examples=EXAMPLES,
     )  # fmt: skip
