@@ -107,7 +107,12 @@ def _ended_after(seconds: float) -> Iterator[None]:
 
     def watch() -> None:
         if not done.wait(seconds + _GRACE):
-            talk([f"error: the query took longer than {seconds:g} s and was ended", "  ask for less, or --timeout SECONDS"])
+            talk(
+                [
+                    f"error: the query took longer than {seconds:g} s and was ended",
+                    "  ask for less, or --timeout SECONDS",
+                ]
+            )
             os._exit(ExitCode.WRONG_USAGE)
 
     watcher = threading.Thread(target=watch, daemon=True)

@@ -89,7 +89,7 @@ def _judged_query(driver: Any, sql: str) -> str:
 def _tree(driver: Any, sql: str) -> list[Any] | None:
     """The statements of a text as DuckDB parses them; None where one of them is no SELECT."""
     code = sql.encode().hex()  # binding a text would import pandas; hexadecimal digits cannot end their literal
-    (answer,) = driver.execute(f"SELECT json_serialize_sql(decode(unhex('{code}')))").fetchone()  # noqa: S608
+    (answer,) = driver.execute(f"SELECT json_serialize_sql(decode(unhex('{code}')))").fetchone()
     try:
         found = json.loads(answer)
     except RecursionError as error:
@@ -197,6 +197,6 @@ def _check_tables(driver: Any, tables: list[dict[str, Any]]) -> None:
 
 def _is_there(there: set[tuple[str, str]], schema: str, name: str, *, whole: bool) -> bool:
     """Whether a table is known. Of two parts the first may be a database, whose schema is main."""
-    if not schema or not whole:
-        return any(known == name and schema in ("", of, "main") or known == name and of == "main" for of, known in there)
-    return (schema, name) in there
+    if whole:
+        return (schema, name) in there
+    return any(known == name and (not schema or of in (schema, "main")) for of, known in there)

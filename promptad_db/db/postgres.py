@@ -194,7 +194,7 @@ def _bound(connection: sa.Connection, bounds: Bounds) -> None:
         f"SET LOCAL statement_timeout = {milliseconds}; SET LOCAL client_connection_check_interval = {_WATCH}"
     )
     connection.exec_driver_sql(
-        f"SELECT set_config('temp_file_limit', '{bounds.memory // 1024}', true) WHERE "  # noqa: S608 - a number
+        f"SELECT set_config('temp_file_limit', '{bounds.memory // 1024}', true) WHERE "
         "has_parameter_privilege('temp_file_limit', 'SET') AND current_setting('temp_file_limit') = '-1'"
     )
 

@@ -6,6 +6,7 @@ which every function stands by its number. So nothing depends on how a query is 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.db.leading_words import explain_of, first_word, shown_by
@@ -91,7 +92,9 @@ def _tree(driver: Any, sql: str, values: Mapping[str, Any]) -> list[str]:
 
     if values:
         sql %= {name: f"${number}" for number, name in enumerate(values, start=1)}
-    driver.execute("SET LOCAL debug_pretty_print = off; SET LOCAL debug_print_parse = on; SET LOCAL client_min_messages = log")
+    driver.execute(
+        "SET LOCAL debug_pretty_print = off; SET LOCAL debug_print_parse = on; SET LOCAL client_min_messages = log"
+    )
     driver.add_notice_handler(hear)
     try:
         answer = driver.pgconn.prepare(b"", sql.encode(), _types(driver, list(values.values())))
@@ -120,7 +123,7 @@ def _words(answer: Any) -> str:
 
 
 def _behind(tree: Sequence[str], key: str) -> list[str]:
-    return [value for name, value in zip(tree, tree[1:], strict=False) if name == key]
+    return [value for name, value in pairwise(tree) if name == key]
 
 
 def _functions(driver: Any, tree: list[str]) -> set[int]:

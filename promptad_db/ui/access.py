@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import URL, MutableHeaders
@@ -33,7 +34,7 @@ HEADERS = {
 class Access:
     """Lets through what may be asked, and puts the headers on every answer.
 
-    Only GET and HEAD, of no other site's script or picture. With a ``token`` the first address carries it, and a cookie
+    Only GET and HEAD, of no other site's script or picture, and no text that no database takes. With a ``token`` the first address carries it, and a cookie
     that scripts cannot read afterwards; programs send it as ``Authorization: Bearer``.
     """
 
@@ -61,12 +62,9 @@ class Access:
         await answer(scope, receive, send_with_headers)
 
     def _refusal(self, request: Request) -> Response | None:
-        if request.method not in ("GET", "HEAD"):
-            return PlainTextResponse("this app only shows: GET", 405, {"Allow": "GET, HEAD"})
-        if from_other_site(request) and request.headers.get("sec-fetch-mode") != "navigate":
-            return PlainTextResponse("not for other sites", 403)
-        if self.token is None:
-            return None
+        improper = _improper(request)
+        if improper is not None or self.token is None:
+            return improper
         given = request.query_params.get("token")
         if given is not None and self._right(given):
             return self._signed_in(request)
@@ -87,6 +85,16 @@ class Access:
         answer = RedirectResponse(path + (f"?{left.query}" if left.query else ""), 303)
         answer.set_cookie(self.cookie, self.token or "", httponly=True, samesite="strict", path="/")
         return answer
+
+
+def _improper(request: Request) -> Response | None:
+    if request.method not in ("GET", "HEAD"):
+        return PlainTextResponse("this app only shows: GET", 405, {"Allow": "GET, HEAD"})
+    if from_other_site(request) and request.headers.get("sec-fetch-mode") != "navigate":
+        return PlainTextResponse("not for other sites", 403)
+    if any("\0" in text for text in (request.scope["path"], *chain(*request.query_params.multi_items()))):
+        return PlainTextResponse("the address holds the character NUL, which no text here may: leave it out", 400)
+    return None
 
 
 def from_other_site(request: Request) -> bool:

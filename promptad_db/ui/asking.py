@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LIMIT = 1000
 SECONDS = 30.0
-MEMORY = 1 << 30
+MEMORY = 2 << 30
 LONGEST_CELL = 2000
 """Characters of one cell."""
 LARGEST_ANSWER = 4 << 20
@@ -75,4 +75,3 @@ def for_a_page(result: ResultSet) -> ResultSet:
     if result.rows and not rows:
         raise QueryError("one row of the answer is too large for a page", "ask for fewer columns, or promptad-db sql")
     return replace(result, rows=rows, cut=result.cut or len(rows) < len(result.rows))
-

@@ -6,7 +6,6 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from promptad_db.db.query import check_texts
 from promptad_db.db.selection import BRANCHES, Filters
 from promptad_db.errors import UsageError
 
@@ -74,17 +73,13 @@ def chosen(request: Request) -> dict[str, list[str]]:
 
 
 def text_of(request: Request, name: str) -> str | None:
-    """One value of the query, None when it is not there or empty; UsageError for what no database takes."""
-    value = request.query_params.get(name, "")
-    check_texts({name: value})
-    return value.strip() or None
+    """One value of the query, None when it is not there or empty."""
+    return request.query_params.get(name, "").strip() or None
 
 
 def texts_of(request: Request, name: str) -> tuple[str, ...] | None:
-    """All values of one name, None when there is none; UsageError for what no database takes."""
-    values = request.query_params.getlist(name)
-    check_texts({name: values})
-    return tuple(value for value in values if value.strip()) or None
+    """All values of one name, None when there is none."""
+    return tuple(value for value in request.query_params.getlist(name) if value.strip()) or None
 
 
 def numbers_of(request: Request, name: str) -> tuple[int, ...] | None:
