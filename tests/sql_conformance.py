@@ -190,7 +190,7 @@ SELECT 1 EXCEPT SELECT 2
 SELECT 1 AS a UNION ALL BY NAME SELECT 2 AS b
 WITH t AS (SELECT 1 AS a) SELECT a FROM t
 WITH t AS MATERIALIZED (SELECT 1 AS a) FROM t
-WITH "my table" AS (SELECT 1 AS a) FROM "my table"
+WITH "my table (%)" AS (SELECT 1 AS a) FROM "my table (%)"
 WITH RECURSIVE r(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM r WHERE a < 5) FROM r
 SELECT * FROM runs JOIN run_categories USING (run_id)
 SELECT * FROM runs LEFT JOIN run_tags ON runs.run_id = run_tags.run_id

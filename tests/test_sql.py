@@ -137,3 +137,12 @@ def test_a_database_opened_for_writing_is_made_and_can_be_changed(tmp_path):
     database = open_db(tmp_path / "new.duckdb", read_only=False)
     database.query("INSERT INTO run_tags VALUES ('r', 't')")
     assert database.query("SELECT tag FROM run_tags").rows == [("t",)]
+
+
+@pytest.mark.parametrize("name", ["a%41b.duckdb", "a#b.duckdb", "a'b.duckdb", "a b:x.duckdb"])
+def test_a_path_is_a_path_whatever_its_characters_mean_in_an_address(cli, tmp_path, name):
+    assert cli("init", "--db", name).code == 0
+    assert (tmp_path / name).is_file()
+    assert cli("sql", "SELECT COUNT(*) FROM runs", "--db", name).code == 0
+    assert cli("export", "it's?", "--only", "runs", "--db", name).code == 0
+    assert (tmp_path / "it's?" / "runs.parquet").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import subprocess
 import sys
@@ -115,6 +116,20 @@ def test_the_web_app_ends_both_within_its_own_process(database, monkeypatch):
         asking.ask(database.path, ENDLESS, seconds=0.5)
     with pytest.raises(QueryError, match="needs more than 2 GB"):
         asking.ask(database.path, LARGE[0])
+
+
+def test_few_queries_are_asked_at_the_same_time(database):
+    for _ in range(asking.AT_ONCE):
+        asking._turns.acquire()
+    try:
+        with pytest.raises(QueryError, match="3 other queries"):
+            asking.ask(database.path, "SELECT 1", seconds=0.1)
+    finally:
+        for _ in range(asking.AT_ONCE):
+            asking._turns.release()
+    for query in ("SELECT 1", "nonsense") * 2:  # each gives its turn back
+        with contextlib.suppress(QueryError):
+            asking.ask(database.path, query)
 
 
 def test_a_long_cell_does_not_reach_the_server(database):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = 1000
 _GB = 1 << 30
-_GRACE = 10.0  # seconds that a query has to end after it was told to
+_GRACE = 5.0  # seconds that a query has to end after it was told to
 
 
 @click.command()

@@ -32,6 +32,14 @@ def first_word(sql: str) -> str:
     return _word(sql)[0]
 
 
+def is_blank(sql: str) -> bool:
+    """Whether a text holds spaces, comments and semicolons alone."""
+    rest = _text(sql)
+    while rest.startswith(";"):
+        rest = _text(rest[1:])
+    return not rest
+
+
 def explain_of(sql: str) -> Explain | None:
     """What an EXPLAIN explains; None for another statement."""
     word, rest = _word(sql)

@@ -103,8 +103,11 @@ def _tree(driver: Any, sql: str, values: Mapping[str, Any]) -> list[str]:
     if answer.status != ExecStatus.COMMAND_OK:
         raise QueryError(f"the query does not run: {_words(answer)}")
     driver.execute("SET LOCAL debug_print_parse = off; SET LOCAL client_min_messages = notice")
-    if not found:
-        raise QueryError("the query is empty")
+    if len(found) != 1:
+        raise QueryError(
+            "the query does not run: the server does not tell how it understands it",
+            "a connection without a pooler in between may",
+        )
     return " ".join(found).split()
 
 

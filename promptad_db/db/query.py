@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from promptad_db.db import connect
 from promptad_db.db.bounds import Bounds
-from promptad_db.db.leading_words import first_word
+from promptad_db.db.leading_words import first_word, is_blank
 from promptad_db.db.place import Question
 from promptad_db.errors import QueryError, UsageError
 from promptad_db.limits import QUERY_MEMORY, QUERY_SECONDS
@@ -77,7 +77,7 @@ class Database:
 
 def _in_form(connection: sa.Connection, sql: str, params: dict[str, Any]) -> Question:
     """SQL with ``:name`` parameters in the form that the driver takes; without any, a % is a character like others."""
-    if not sql.strip():
+    if is_blank(sql):
         raise QueryError("the query is empty")
     compiled = sa.text(sql).compile(dialect=connection.dialect)
     names = list(compiled.positiontup or compiled.binds) if params else []

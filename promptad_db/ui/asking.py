@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,11 @@ LONGEST_CELL = 2000
 """Characters of one cell."""
 LARGEST_ANSWER = 4 << 20
 """Characters of all cells."""
+AT_ONCE = 3
+"""Queries that are asked at the same time; others wait for them."""
 _GRACE = 15.0  # seconds in which the process starts, and ends its query by itself when the time is over
 _OF_A_CELL = 20  # characters that a page needs around each
+_turns = threading.BoundedSemaphore(AT_ONCE)
 
 
 def ask(database: Where, query: str, *, seconds: float = SECONDS) -> ResultSet:
@@ -33,6 +37,19 @@ def ask(database: Where, query: str, *, seconds: float = SECONDS) -> ResultSet:
     Long cells are cut and say so, and so is an answer that is too large for a page. The process is for what ends no query
     by itself: memory that ran out, functions that never look up. PostgreSQL has ended its part by then.
     """
+    if not _turns.acquire(timeout=seconds):
+        raise QueryError(f"{AT_ONCE} other queries are being asked", "wait for them, and ask again")
+    try:
+        answer = _answer_of_process(database, query, seconds)
+    finally:
+        _turns.release()
+    if isinstance(answer, PromptadError):
+        raise answer
+    assert isinstance(answer, ResultSet)
+    return answer
+
+
+def _answer_of_process(database: Where, query: str, seconds: float) -> Any:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(theirs, database, query, seconds), daemon=True)
@@ -41,17 +58,13 @@ def ask(database: Where, query: str, *, seconds: float = SECONDS) -> ResultSet:
     try:
         if not ours.poll(seconds + _GRACE):
             raise QueryError(f"the query took longer than {seconds:g} s and was ended", "ask promptad-db sql")
-        answer: Any = ours.recv()
+        return ours.recv()
     except EOFError as error:
         raise QueryError("the query ended without an answer", "it may need too much memory; ask for less") from error
     finally:
         process.kill()
         process.join()
         ours.close()
-    if isinstance(answer, PromptadError):
-        raise answer
-    assert isinstance(answer, ResultSet)
-    return answer
 
 
 def _answer(pipe: Connection, database: Where, query: str, seconds: float) -> None:
