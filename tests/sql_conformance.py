@@ -359,6 +359,9 @@ SELECT pg_try_advisory_lock(1)
 SELECT pg_advisory_xact_lock(1)
 SELECT 1 FROM runs WHERE pg_try_advisory_xact_lock_shared(1)
 SELECT "pg_advisory_lock"(1)
+SELECT 1 AS ":funcid", pg_advisory_lock(1) AS ":funcid"
+SELECT 1 AS "a really long name of a column without a space, which is broken into two lines", pg_advisory_lock(1)
+SELECT 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', pg_advisory_lock(1)
 SELECT pg_catalog.pg_advisory_lock(1)
 SELECT U&"pg\\005fadvisory_lock"(1)
 SELECT (SELECT pg_advisory_lock(1))
@@ -486,6 +489,7 @@ SELECT xpath('/a/text()', '<a>b</a>'::xml), XMLELEMENT(NAME a)
 SELECT to_tsvector('english', 'a cat') @@ to_tsquery('english', 'cat')
 SELECT 'DELETE FROM runs; COPY' AS a
 SELECT 'pg_read_file(''x'')' AS ":funcid 3826"
+SELECT 1 AS ":funcid", 2 AS ":commandType", 3 AS ":opno", 4 AS ":relid", 5 AS ":hasForUpdate"
 SELECT 50 % 7, '50 %', 'a%s'
 SELECT e'a\\nb', U&'\\0061', $$x$$
 SHOW search_path

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = 1000
 _GB = 1 << 30
-_GRACE = 5.0  # seconds that a query has to end after it was told to
+_GRACE = 5.0  # seconds that a query has to end after it was interrupted
 
 
 @click.command()
@@ -102,7 +102,7 @@ def export(folder: Path, file_format: str, only: tuple[str, ...] | None, *, forc
 
 @contextmanager
 def _ended_after(seconds: float) -> Iterator[None]:
-    """Leave the command when a query does not end though it was told to: some functions of DuckDB never look up."""
+    """Leave the command when an interrupted query does not end: some DuckDB functions do not check for interruption."""
     done = threading.Event()
 
     def watch() -> None:

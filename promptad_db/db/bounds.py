@@ -21,7 +21,7 @@ _FULL = ("53200", "53400")
 _NO_ROOM = "out of memory for query result"  # in libpq's words
 _STATM = Path("/proc/self/statm")
 _lock = threading.Lock()
-_rooms: list[int] = []  # what the queries that run now may take, in threads of their own
+_sizes: list[int] = []  # what the queries that run now may take, in threads of their own
 _before = (0, 0)  # the limits of the process while none runs
 
 
@@ -48,7 +48,7 @@ class Bounds:
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         try:
-            with _room(self.memory):
+            with _memory_limited(self.memory):
                 yield
         except MemoryError as error:
             raise self.too_large() from error
@@ -82,25 +82,25 @@ class Bounds:
 
 
 @contextmanager
-def _room(size: int) -> Iterator[None]:
+def _memory_limited(size: int) -> Iterator[None]:
     """Let the process grow by ``size`` bytes at most: long texts and lists are outside DuckDB's own memory limit."""
     if not _STATM.exists():  # Linux alone says how large a process is
         yield
         return
     with _lock:
-        _rooms.append(size)
-        if len(_rooms) == 1:
-            _raise_fence(size)
+        _sizes.append(size)
+        if len(_sizes) == 1:
+            _limit_memory(size)
     try:
         yield
     finally:
         with _lock:
-            _rooms.remove(size)
-            if not _rooms:
-                _lower_fence()
+            _sizes.remove(size)
+            if not _sizes:
+                _restore_limits()
 
 
-def _raise_fence(size: int) -> None:
+def _limit_memory(size: int) -> None:
     if sys.platform == "win32":
         return
     import resource
@@ -112,7 +112,7 @@ def _raise_fence(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (min(allowed), _before[1]))
 
 
-def _lower_fence() -> None:
+def _restore_limits() -> None:
     if sys.platform == "win32":
         return
     import resource

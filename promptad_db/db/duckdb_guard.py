@@ -123,7 +123,8 @@ def _refusal(sql: str) -> QueryError:
         )
     if word.startswith("pivot"):
         return QueryError(
-            "the query does not run: the values of its PIVOT cannot be told", "give them: PIVOT ... ON column IN (...)"
+            "the query does not run: the values of its PIVOT cannot be determined",
+            "give them: PIVOT ... ON column IN (...)",
         )
     return QueryError(f"the query does not run: {word.upper()} is not allowed, SQL here asks for rows", ALLOWED)
 

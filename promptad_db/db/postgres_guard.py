@@ -38,7 +38,7 @@ REFUSED = frozenset(
 """Functions that are not called volatile, but run a text as SQL, read the server's folders or take a transaction id."""
 
 _PARSED = "parse tree:"  # in PostgreSQL's words, which it does not translate here
-_SELECT = "1"  # the number of that kind of statement in all versions
+_SELECT = 1  # the number of that kind of statement in all versions
 _FUNCTION_KEYS = (":funcid", ":opfuncid", ":aggfnoid", ":winfnoid")
 _FIRST_OF_USERS = 16384  # below it are the numbers of PostgreSQL's own functions
 _FUNCTIONS = "SELECT oid, proname, provolatile::text FROM pg_catalog.pg_proc WHERE oid = ANY(%s::oid[])"
@@ -68,8 +68,7 @@ def judged(driver: Any, sql: str, values: Mapping[str, Any]) -> tuple[str, bool]
 
 def _check(driver: Any, sql: str, values: Mapping[str, Any]) -> None:
     tree = _tree(driver, sql, values)
-    kinds = set(_behind(tree, ":commandType"))
-    if kinds != {_SELECT}:
+    if set(_numbers(tree, ":commandType")) != {_SELECT}:
         word = first_word(sql).upper()
         part = "WITH ... that changes rows" if word == "WITH" else word
         raise QueryError(f"the query does not run: {part} is not allowed, SQL here asks for rows", ALLOWED)
@@ -129,19 +128,24 @@ def _behind(tree: Sequence[str], key: str) -> list[str]:
     return [value for name, value in pairwise(tree) if name == key]
 
 
+def _numbers(tree: Sequence[str], key: str) -> list[int]:
+    """The numbers behind a key; a name that somebody gave a column may look like a key, and has none behind it."""
+    return [int(value) for value in _behind(tree, key) if value.isdecimal()]
+
+
 def _functions(driver: Any, tree: list[str]) -> set[int]:
     """The numbers of all functions that a query calls, by itself, by an operator, or in a view of PostgreSQL's own."""
     functions: set[int] = set()
-    seen: set[str] = set()
+    seen: set[int] = set()
     trees = [tree]
     while trees:
         words = trees.pop()
-        functions |= {int(number) for key in _FUNCTION_KEYS for number in _behind(words, key)}
-        operators = list(map(int, _behind(words, ":opno")))
+        functions |= {number for key in _FUNCTION_KEYS for number in _numbers(words, key)}
+        operators = _numbers(words, ":opno")
         functions |= {row[0] for row in driver.execute(_OPERATORS, [operators]).fetchall()}
-        relations = set(_behind(words, ":relid")) - seen
+        relations = set(_numbers(words, ":relid")) - seen
         seen |= relations
-        views = driver.execute(_SYSTEM_VIEWS, [list(map(int, relations))]).fetchall()
+        views = driver.execute(_SYSTEM_VIEWS, [list(relations)]).fetchall()
         trees += [action.split() for _, action in views]
     return functions - {0}
 
