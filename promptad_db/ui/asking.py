@@ -34,9 +34,8 @@ _turns = threading.BoundedSemaphore(AT_ONCE)
 def ask(database: Where, query: str, *, seconds: float = SECONDS) -> ResultSet:
     """At most LIMIT rows of one query under the guard of ``promptad-db sql``; QueryError when it takes longer.
 
-    Long cells are cut and say so, and so is an answer that is too large for a page. The process is for what ends no query
-    by itself: memory that ran out, functions that do not
-    check for interruption. PostgreSQL has ended its part by then.
+    Long cells are cut and say so, and so is an answer that is too large for a page. A process of its own can be
+    ended also when memory ran out or a function does not check for interruption; PostgreSQL has ended its part by then.
     """
     if not _turns.acquire(timeout=seconds):
         raise QueryError(f"{AT_ONCE} other queries are being asked", "wait for them, and ask again")
