@@ -88,9 +88,9 @@ def _memory_limited(size: int) -> Iterator[None]:
         yield
         return
     with _lock:
-        _sizes.append(size)
-        if len(_sizes) == 1:
+        if not _sizes:
             _limit_memory(size)
+        _sizes.append(size)
     try:
         yield
     finally:
