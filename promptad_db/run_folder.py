@@ -217,12 +217,10 @@ def write_category(
     there = place.categories()
     if not replace_existing and name in there:
         raise InputError(f"{folder / name}: this category is logged already", "log each category of a run once")
-    alike = [other for other in there if other != name and other.lower() == name.lower()]
-    if alike:
-        raise InputError(
-            f"{folder / name}: differs only in case from the category {alike[0]!r}, which some file systems take for it",
-            "give the categories of a run names that differ in more",
-        )
+    if name not in there and not is_remote(folder) and (folder / name).exists():
+        alike = [other for other in there if other.lower() == name.lower()]
+        what = f"the category {alike[0]!r}, which this file system takes for it" if alike else "something else"
+        raise InputError(f"{folder / name}: there is {what} already", "give the category another name")
     place.write(name, lambda empty: write_category_files(empty, result), keep_rest=keep_rest)
     return folder / name
 

@@ -312,12 +312,25 @@ def test_a_category_that_an_older_version_wrote_under_such_a_name_is_read_and_re
     assert sorted(path.name for path in folder.iterdir()) == sorted([name, "carpet", "run.json"])
 
 
-@pytest.mark.parametrize("name", ["Carpet", "CARPET"])
-def test_a_category_that_differs_only_in_case_is_refused(name):
+def test_categories_that_differ_only_in_case_stand_side_by_side_where_the_file_system_keeps_them_apart(cli):
     folder = new_run("one")
-    with pytest.raises(InputError, match="differs only in case from the category 'carpet'"):
-        run_folder.write_category(folder, category(name), replace_existing=True)
-    assert run_folder.list_categories(folder) == ["carpet"]
+    run_folder.write_category(folder, category("Carpet"))
+    assert run_folder.list_categories(folder) == ["Carpet", "carpet"]
+    assert cli("ingest", "runs").code == 0
+    assert open_db().query("SELECT DISTINCT category FROM metrics ORDER BY 1").rows == [("Carpet",), ("carpet",)]
+
+
+@pytest.mark.parametrize("replace_existing", [False, True])
+def test_nothing_that_is_no_category_is_replaced_by_one(replace_existing):
+    """A file, or the category of another case on a file system that takes it for this one."""
+    folder = new_run("one")
+    (folder / "Carpet").write_text("not a category")
+    with pytest.raises(InputError, match="Carpet: there is the category 'carpet'"):
+        run_folder.write_category(folder, category("Carpet"), replace_existing=replace_existing)
+    (folder / "notes").write_text("not a category")
+    with pytest.raises(InputError, match="notes: there is something else"):
+        run_folder.write_category(folder, category("notes"), replace_existing=replace_existing)
+    assert (folder / "notes").read_text() == (folder / "Carpet").read_text() == "not a category"
 
 
 def test_the_largest_values_are_taken_and_reported(cli):

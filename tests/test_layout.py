@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from promptad_db.datasets import layout
+from promptad_db.datasets import images, layout
 from promptad_db.datasets.categories import KINDS, kind_of
 from promptad_db.errors import InputError
 
@@ -93,22 +93,22 @@ def test_a_mask_is_what_is_not_black_in_any_kind_of_picture(tmp_path, mode):
     pixels[1:3, 2:7] = 255
     image = Image.fromarray(pixels.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(pixels).convert(mode)
     image.save(tmp_path / "mask.png")
-    mask = layout.read_mask(tmp_path / "mask.png")
+    mask = images.read_mask(tmp_path / "mask.png")
     assert mask.dtype == bool
     assert np.array_equal(mask, pixels > 0)
 
 
 def test_a_faint_mask_counts_as_a_mask(tmp_path):
     pixels = np.array([[0, 1, 128, 255]], np.uint8)
-    assert layout.read_mask(picture(tmp_path / "mask.png", pixels)).tolist() == [[False, True, True, True]]
+    assert images.read_mask(picture(tmp_path / "mask.png", pixels)).tolist() == [[False, True, True, True]]
 
 
 def test_a_mask_is_resized_by_nearest_neighbour(tmp_path):
     pixels = (np.random.default_rng(0).random((6, 8)) > 0.5).astype(np.uint8) * 255
     path = picture(tmp_path / "mask.png", pixels)
-    assert np.array_equal(layout.read_mask(path, (6, 8)), pixels > 0)
-    assert np.array_equal(layout.read_mask(path, (12, 24)), np.repeat(np.repeat(pixels, 2, 0), 3, 1) > 0)
-    assert layout.read_mask(path, (4, 5)).shape == (4, 5)
+    assert np.array_equal(images.read_mask(path, (6, 8)), pixels > 0)
+    assert np.array_equal(images.read_mask(path, (12, 24)), np.repeat(np.repeat(pixels, 2, 0), 3, 1) > 0)
+    assert images.read_mask(path, (4, 5)).shape == (4, 5)
 
 
 def test_a_picture_that_is_damaged_anywhere_is_read_or_refused_by_name(tmp_path):
@@ -126,7 +126,7 @@ def refusal(path, content):
     """Why a picture is refused, None when it is read."""
     path.write_bytes(content)
     try:
-        layout.read_mask(path, (20, 30))
+        images.read_mask(path, (20, 30))
     except InputError as error:
         return str(error)
     return None
@@ -139,12 +139,12 @@ def test_a_picture_of_endless_declared_size_is_refused(tmp_path):
     content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
     path.write_bytes(bytes(content))
     with pytest.raises(InputError, match=r"mask\.png: not a readable image"):
-        layout.read_mask(path)
+        images.read_mask(path)
 
 
 def test_a_missing_mask_file_is_refused_by_name(tmp_path):
     with pytest.raises(InputError, match=r"none\.png"):
-        layout.read_mask(tmp_path / "none.png")
+        images.read_mask(tmp_path / "none.png")
 
 
 def test_the_27_categories_of_the_field_are_known_as_textures_or_objects():
