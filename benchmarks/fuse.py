@@ -28,8 +28,8 @@ from table import Row, limited, main
 
 from promptad_db import run_folder
 from promptad_db.datasets.categories import KINDS
-from promptad_db.fused_runs import FuseOptions
 from promptad_db.fusing import fuse_folders
+from promptad_db.fusing.runs import FuseOptions
 from promptad_db.fusion.recipes import recipes
 from promptad_db.records import CategoryResult, Render, RunInfo
 

@@ -19,9 +19,9 @@ from table import Row, limited, main, median, seconds
 from tracker import EVERYTHING, ingest_seconds, synthetic_runs, write_folder
 
 import promptad_db
-from promptad_db.db.reports import report
-from promptad_db.fused_runs import FuseOptions
+from promptad_db.db.queries.reports import report
 from promptad_db.fusing import fuse_folders
+from promptad_db.fusing.runs import FuseOptions
 from promptad_db.fusion.recipes import recipes
 from promptad_db.metrics import auroc
 

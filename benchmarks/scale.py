@@ -22,10 +22,10 @@ from table import Row, main, seconds
 
 import promptad_db
 from promptad_db import run_folder
-from promptad_db.db import connect
-from promptad_db.db.migrate import init
-from promptad_db.db.reports import report
-from promptad_db.db.selection import Filters
+from promptad_db.db.engine import connect
+from promptad_db.db.engine.migrate import init
+from promptad_db.db.queries.reports import report
+from promptad_db.db.queries.selection import Filters
 from promptad_db.records import CategoryResult, Render, RunInfo
 from promptad_db.scoring import score_category
 from promptad_db.storage import folder_at

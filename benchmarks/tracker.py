@@ -29,9 +29,9 @@ from table import Row, in_turn, limited, main, median, seconds
 
 import promptad_db
 from promptad_db import run_folder
-from promptad_db.db.migrate import init
-from promptad_db.db.reports import report
-from promptad_db.db.selection import Filters
+from promptad_db.db.engine.migrate import init
+from promptad_db.db.queries.reports import report
+from promptad_db.db.queries.selection import Filters
 from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Metric, RunInfo
 
 BRANCHES = ("semantic", "memory", "max", "harmonic", "mean", "gate", "oracle")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from promptad_db.db import open_db
-    from promptad_db.db.check import check
-    from promptad_db.fusing import fuse
-    from promptad_db.ingestion import ingest
+    from promptad_db.db.queries.check import check
+    from promptad_db.fusing.fuse import fuse
+    from promptad_db.ingestion.ingest import ingest
     from promptad_db.records import Render
     from promptad_db.tracking import start_run
 
@@ -17,7 +17,7 @@ __all__ = ["Render", "check", "fuse", "ingest", "open_db", "start_run"]
 
 _HOMES = {
     "Render": "promptad_db.records",
-    "check": "promptad_db.db.check",
+    "check": "promptad_db.db.queries.check",
     "fuse": "promptad_db.fusing",
     "ingest": "promptad_db.ingestion",
     "open_db": "promptad_db.db",

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from promptad_db import files, run_folder
+from promptad_db import run_folder
 from promptad_db.datasets.synthetic import CATEGORIES, HELD_OUT, class_name, states, write_dataset
 from promptad_db.errors import InputError
 from promptad_db.ingestion import rejected_lines
+from promptad_db.storage import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,8 +73,8 @@ def demo(
     K = 1, 2, 4 and both tasks for the method as published and for its memory branch alone; K = 1 and half of the
     categories for the variants that train several groups of prompts, which takes longer. What an earlier call in the same folder has done is kept: an interrupted demo goes on.
     """
-    from promptad_db.fused_runs import FuseOptions
     from promptad_db.fusing import fuse_folders
+    from promptad_db.fusing.runs import FuseOptions
     from promptad_db.fusion.recipes import recipes
     from promptad_db.runner import Backbone, Listener, Request, load_encoder, run
 

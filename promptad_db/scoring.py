@@ -11,8 +11,8 @@ from promptad_db.errors import InputError
 from promptad_db.fusion import FUSED_NOTE, fuse_scores
 from promptad_db.limits import LARGEST_CATEGORY
 from promptad_db.metrics import OneClassError, PixelTruth, interval_of, placements, ranking_metrics, render
+from promptad_db.progress import Stopwatch
 from promptad_db.records import CategoryResult, Level, Metric, Placements, Render
-from promptad_db.timing import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

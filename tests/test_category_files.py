@@ -16,9 +16,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from promptad_db.category_files import decode_mask, encode_mask, read_category_files, write_category_files
 from promptad_db.errors import InputError
 from promptad_db.records import CategoryResult, Metric
+from promptad_db.run_folder.category import decode_mask, encode_mask, read_category_files, write_category_files
 
 MASKS = arrays.array_shapes(min_dims=2, max_dims=2, max_side=9).flatmap(lambda shape: arrays.arrays(bool, shape))
 
@@ -159,7 +159,7 @@ def test_a_mask_without_pixels_is_refused(size):
 def test_run_lengths_whose_sum_overflows_are_refused_before_memory_is_written():
     program = (
         "import numpy as np\n"
-        "from promptad_db.category_files import decode_mask\n"
+        "from promptad_db.run_folder.category import decode_mask\n"
         "try:\n"
         "    decode_mask(np.array([2**62] * 4 + [16], dtype=np.int64), 4, 4)\n"
         "except ValueError as error:\n"

@@ -15,11 +15,11 @@ from measured_runs import Laboratory
 
 import promptad_db
 from promptad_db import ingest, open_db, run_folder, start_run
-from promptad_db.db import tables
-from promptad_db.db.check import FOLDERS_GONE
-from promptad_db.db.reports import report
-from promptad_db.db.selection import Filters
-from promptad_db.db.sql_files import load_sql, names
+from promptad_db.db.engine import tables
+from promptad_db.db.engine.sql_files import load_sql, names
+from promptad_db.db.queries.check import FOLDERS_GONE
+from promptad_db.db.queries.reports import report
+from promptad_db.db.queries.selection import Filters
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.records import CategoryResult, Metric
 

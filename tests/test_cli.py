@@ -109,7 +109,7 @@ def test_version_and_wrong_usage(cli):
 
 
 def test_no_traceback_reaches_a_user_without_debug(cli, monkeypatch):
-    from promptad_db.db import reports
+    from promptad_db.db.queries import reports
 
     def breaks(*_arguments, **_options):
         raise ZeroDivisionError("oops")

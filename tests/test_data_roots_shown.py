@@ -12,7 +12,7 @@ from test_reader_mvtec_maps import data_set, maps
 from ui_place import HOSTILE, make_world
 
 from promptad_db import open_db
-from promptad_db.cell_pictures import data_root_of, image_paths
+from promptad_db.cells.pictures import data_root_of, image_paths
 from promptad_db.records import RunInfo
 from promptad_db.storage import folder_at
 

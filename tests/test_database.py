@@ -17,7 +17,8 @@ import pytest
 import sqlalchemy as sa
 
 from promptad_db import run_folder
-from promptad_db.db import connect, index_folders, migrate, open_db, sql_files, tables
+from promptad_db.db import index_folders, open_db
+from promptad_db.db.engine import connect, migrate, schema, sql_files, tables
 from promptad_db.errors import DatabaseLockedError, SchemaError
 from promptad_db.storage.lock import lock_paths, locked
 
@@ -36,7 +37,7 @@ def test_an_empty_database_brought_to_head_equals_the_models(tmp_path):
         found = {
             name: [(column["name"], str(column["type"]), column["nullable"]) for column in inspector.get_columns(name)]
             for name in inspector.get_table_names()
-            if name != connect.REVISION_TABLE
+            if name != schema.REVISION_TABLE
         }
         dialect = connection.dialect
     wanted = {
@@ -54,13 +55,13 @@ def test_an_empty_database_brought_to_head_equals_the_models(tmp_path):
 
 
 def test_the_head_that_the_code_wants_is_the_newest_migration():
-    assert next(iter(migrate.revisions())) == connect.HEAD
+    assert next(iter(schema.revisions())) == schema.HEAD
 
 
 def test_the_stored_database_of_every_revision_upgrades_to_head(tmp_path):
     stored = sorted(STORED.glob("schema_*.duckdb.gz"))
     assert [path.name.removesuffix(".duckdb.gz").removeprefix("schema_") for path in stored] == sorted(
-        migrate.revisions()
+        schema.revisions()
     )
     for path in stored:
         copy = tmp_path / path.stem
@@ -78,7 +79,7 @@ def test_the_views_of_the_stored_head_are_those_of_the_code():
     migrate.init(fresh)
     query = "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY view_name"
     stored = Path("stored.duckdb")
-    stored.write_bytes(gzip.decompress((STORED / f"schema_{connect.HEAD}.duckdb.gz").read_bytes()))
+    stored.write_bytes(gzip.decompress((STORED / f"schema_{schema.HEAD}.duckdb.gz").read_bytes()))
     assert open_db(fresh).query(query).rows == open_db(stored).query(query).rows, (
         "views changed: add a revision, and store a database of it"
     )
@@ -92,9 +93,9 @@ def test_another_revision_is_refused_with_the_next_command(cli, make_run, revisi
     cli("ingest", make_run({"tile": {"semantic": 0.5}}))
     with connect.writing(Path("promptad.duckdb")) as connection:
         if revision is None:
-            connection.exec_driver_sql(f"DROP TABLE {connect.REVISION_TABLE}")
+            connection.exec_driver_sql(f"DROP TABLE {schema.REVISION_TABLE}")
         else:
-            connection.exec_driver_sql(f"UPDATE {connect.REVISION_TABLE} SET version_num = '{revision}'")
+            connection.exec_driver_sql(f"UPDATE {schema.REVISION_TABLE} SET version_num = '{revision}'")
     for command in (("report",), ("ingest", "runs"), ("sql", "SELECT 1")):
         answer = cli(*command)
         assert answer.code == 3
@@ -281,7 +282,7 @@ def test_many_processes_writing_at_once_lose_nothing(make_run):
 
 
 def test_an_interrupted_write_leaves_no_half_run(make_run, monkeypatch):
-    from promptad_db.db import write
+    from promptad_db.db.index import write
 
     kept, lost = make_run({"tile": {"semantic": 0.5}}), make_run({"tile": {"semantic": 0.5}}, seed=2)
     index_folders([kept])
@@ -299,7 +300,7 @@ def test_an_interrupted_write_leaves_no_half_run(make_run, monkeypatch):
 def test_writing_into_a_newer_database_is_refused_before_anything_happens(make_run):
     index_folders([make_run({"tile": {"semantic": 0.5}})])
     with connect.writing(Path("promptad.duckdb")) as connection:
-        connection.exec_driver_sql(f"UPDATE {connect.REVISION_TABLE} SET version_num = '9999'")
+        connection.exec_driver_sql(f"UPDATE {schema.REVISION_TABLE} SET version_num = '9999'")
     with pytest.raises(SchemaError):
         index_folders([make_run({"tile": {"semantic": 0.5}}, seed=2)])
 

@@ -6,7 +6,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from promptad_db.db.export import exportable
+from promptad_db.db.queries.export import exportable
 
 
 def test_every_table_and_view_becomes_a_parquet_file(cli, gate_place, tmp_path):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from promptad_db import files
 from promptad_db.errors import InputError
 from promptad_db.limits import LARGEST_TEXT
+from promptad_db.storage import files
 
 HOSTILE_NAMES = [
     ".", "..", "../x", "../../etc/passwd", "/etc/passwd", "a/b", "a\\b", "C:\\x", "con:", " leading", ".hidden", "..x",

@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 
 from promptad_db import run_folder, start_run
-from promptad_db.db import connect
-from promptad_db.db.contrasts import contrasts
-from promptad_db.db.reports import report
-from promptad_db.db.selection import Filters, select
+from promptad_db.db.engine import connect
+from promptad_db.db.queries.contrasts import contrasts
+from promptad_db.db.queries.reports import report
+from promptad_db.db.queries.selection import Filters, select
 from promptad_db.metrics.intervals import auroc_of, paired_difference
-from promptad_db.uncertainty import holm
+from promptad_db.stats.uncertainty import holm
 
 IMAGES = [f"crack/{index:03d}.png" for index in range(60)]
 LABELS = np.arange(60) >= 20
 PEAK = """
 import resource, sys
-from promptad_db.db.reports import report
-from promptad_db.db.selection import Filters
+from promptad_db.db.queries.reports import report
+from promptad_db.db.queries.selection import Filters
 report(sys.argv[1], Filters(), sections=("significance",))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

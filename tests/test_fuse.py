@@ -11,13 +11,18 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import promptad_db
-from promptad_db import fused_runs, open_db, run_folder, start_run
+from promptad_db import open_db, run_folder, start_run
 from promptad_db.errors import DatabaseError, InputError, NoRowsError, UsageError
-from promptad_db.fusing import read_gate
+from promptad_db.fusing import runs as fused_runs
+from promptad_db.fusion.gate import gate_of_document
 from promptad_db.metrics import render
 
 DEFECTS = ("good", "good", "good", "rough", "broken_large", "flip")
 ELEMENTWISE = ("max", "harmonic", "mean", "weighted_0.3")
+
+
+def read_gate(folder, category, branch="gate"):
+    return gate_of_document(run_folder.read_category_gate(folder, category, branch))
 
 
 def measured_run(*categories, task="seg", seed=0, fusions=(), shift=0.0, **fields):
@@ -335,7 +340,7 @@ def test_a_failed_write_leaves_the_category_as_it_was(monkeypatch):
     def full(*_arguments, **_options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(run_folder, "write_category_files", full)
+    monkeypatch.setattr("promptad_db.run_folder.folder.write_category_files", full)
     with pytest.raises(InputError, match="No space left"):
         promptad_db.fuse(folder, "mean")
     assert contents(folder / "tile") == before
@@ -433,7 +438,7 @@ def test_the_real_scores_reproduce_what_was_reported(cli, shared_gate):
 
 
 def test_all_touched_runs_are_indexed_in_one_transaction(monkeypatch):
-    from promptad_db.db import write
+    from promptad_db.db.index import write
 
     folders = [measured_run("tile", seed=seed) for seed in range(3)]
     written = []

@@ -9,8 +9,8 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from promptad_db import ingest, open_db, run_folder
+from promptad_db.ingestion.readers import ImportOptions
 from promptad_db.metrics import render
-from promptad_db.readers import ImportOptions
 from promptad_db.records import Render
 
 DEFECTS = {"color": 1, "good": 1, "hole": 1}

@@ -9,12 +9,12 @@ import socket
 import pytest
 
 from promptad_db import ingest, run_folder
-from promptad_db.category_files import read_weights
 from promptad_db.datasets import open_dataset
 from promptad_db.datasets.images import read_image
 from promptad_db.datasets.split_csv import read_split
 from promptad_db.errors import InputError
-from promptad_db.files import read_json, read_text, require_file
+from promptad_db.run_folder.category import read_weights
+from promptad_db.storage.files import read_json, read_text, require_file
 
 RESULTS = '{"max": {"i_roc": 90.5}}'
 

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pytest
 
 from promptad_db import ingest
-from promptad_db.category_files import read_category_files, write_category_files
 from promptad_db.datasets.images import read_image, read_mask
 from promptad_db.errors import InputError
-from promptad_db.files import read_json
-from promptad_db.parquet_files import read_columns
-from promptad_db.readers.mvtec_maps import _read_map
+from promptad_db.ingestion.readers.mvtec_maps import _read_map
 from promptad_db.records import CategoryResult
+from promptad_db.run_folder.category import read_category_files, write_category_files
+from promptad_db.run_folder.parquet import read_columns
+from promptad_db.storage.files import read_json
 
 sys.path.insert(0, str(Path(__file__).parent / "fuzz"))
 
@@ -30,9 +30,9 @@ import resource, sys
 from pathlib import Path
 from promptad_db.datasets.images import read_image
 from promptad_db.errors import InputError
-from promptad_db.files import read_json
-from promptad_db.parquet_files import read_columns
-from promptad_db.readers.mvtec_maps import _read_map
+from promptad_db.storage.files import read_json
+from promptad_db.run_folder.parquet import read_columns
+from promptad_db.ingestion.readers.mvtec_maps import _read_map
 read_columns(Path("small.parquet"), ["scores"])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 readers = {".parquet": lambda path: read_columns(path, ["scores", "image"]), ".png": read_image, ".json": read_json,
@@ -208,7 +208,7 @@ def test_long_tables_of_any_shape_take_seconds(tmp_path, row):
 
 @pytest.mark.slow
 def test_the_double_name_among_many_images_is_found_at_once():
-    from promptad_db.category_checks import check_result
+    from promptad_db.run_folder.category_checks import check_result
 
     names = [str(number) for number in range(300_000)]
     started = time.monotonic()

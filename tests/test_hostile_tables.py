@@ -17,7 +17,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
-from promptad_db.readers import (
+from promptad_db.ingestion.readers import (
     ImportOptions,
     anomalib,
     gate,
@@ -38,7 +38,7 @@ PEAK = """
 import json, resource, sys
 from pathlib import Path
 import pyarrow.csv, pyarrow.compute, pyarrow.parquet, sklearn.metrics
-from promptad_db.readers import (
+from promptad_db.ingestion.readers import (
     ImportOptions,
     anomalib,
     gate,

@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from hostile_values import fields_of, hostile_values
 
-from promptad_db import files, ingest, open_db, run_folder, start_run
+from promptad_db import ingest, open_db, run_folder, start_run
 from promptad_db.errors import InputError, PromptadError
 from promptad_db.limits import LARGEST_RUN_FILE, LARGEST_SIGMA
 from promptad_db.records import CategoryResult, Metric, ModelNames, Render, RunInfo, SourceNames, Timings
+from promptad_db.storage import files
 from promptad_db.sweeps.grid import Grid
 from promptad_db.sweeps.record import read_record, recording
 

@@ -17,8 +17,8 @@ from statsmodels.stats.multitest import multipletests
 from promptad_db.metrics import auroc, placements
 from promptad_db.metrics.intervals import auroc_of, interval_of, paired_difference, spread
 from promptad_db.metrics.ranking import rank
-from promptad_db.student import signed_ranks, student_quantile, student_two_sided
-from promptad_db.uncertainty import Uncertainty, auroc_interval, difference_interval, holm, uncertainty
+from promptad_db.stats.student import signed_ranks, student_quantile, student_two_sided
+from promptad_db.stats.uncertainty import Uncertainty, auroc_interval, difference_interval, holm, uncertainty
 
 TEN = (
     "mvtec/carpet", "mvtec/grid", "mvtec/hazelnut", "mvtec/metal_nut", "mvtec/toothbrush", "mvtec/transistor",

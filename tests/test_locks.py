@@ -17,7 +17,8 @@ import duckdb
 import pytest
 
 from promptad_db import open_db
-from promptad_db.db import connect, index_folders, migrate
+from promptad_db.db import index_folders
+from promptad_db.db.engine import connect, migrate
 from promptad_db.errors import DamagedDatabaseError, DatabaseError, DatabaseLockedError, UsageError
 from promptad_db.storage.lock import holding, locked, patience
 
@@ -29,7 +30,7 @@ import os, sys, tempfile
 sys.path.insert(0, {str(PACKAGE)!r})
 from pathlib import Path
 from promptad_db.cli.main import main
-from promptad_db.db import connect, migrate
+from promptad_db.db.engine import connect, migrate
 
 def ends(*arguments):
     sys.argv[1:] = arguments

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from promptad_db import open_db
-from promptad_db.db import connect, migrate
+from promptad_db.db.engine import migrate, schema
 from promptad_db.errors import DatabaseError
 
 STORED = Path(__file__).parent / "stored"
@@ -35,8 +35,8 @@ def ending(tmp_path):
     """A folder of the real migrations whose last one goes on with other code after its work."""
 
     def make(code):
-        folder = shutil.copytree(migrate.migrations_folder(), tmp_path / "ending" / "migrations")
-        (last,) = folder.glob(f"versions/{connect.HEAD}_*.py")
+        folder = shutil.copytree(schema.migrations_folder(), tmp_path / "ending" / "migrations")
+        (last,) = folder.glob(f"versions/{schema.HEAD}_*.py")
         last.write_text(last.read_text() + "".join(f"    {line}\n" for line in code.splitlines()))
         return folder
 
@@ -45,7 +45,7 @@ def ending(tmp_path):
 
 def revision(database=DATABASE):
     with duckdb.connect(database, read_only=True) as connection:
-        return connection.execute(f"SELECT version_num FROM {connect.REVISION_TABLE}").fetchall()[0][0]
+        return connection.execute(f"SELECT version_num FROM {schema.REVISION_TABLE}").fetchall()[0][0]
 
 
 def names():
@@ -64,8 +64,8 @@ def migrating_with(folder):
     return f"""
 from pathlib import Path
 from promptad_db.cli.main import main
-from promptad_db.db import migrate
-migrate.migrations_folder = lambda: Path({str(folder)!r})
+from promptad_db.db.engine import schema
+schema.migrations_folder = lambda: Path({str(folder)!r})
 import sys
 sys.argv = ["promptad-db", "migrate"]
 main()
@@ -75,12 +75,12 @@ main()
 def test_an_old_database_is_brought_to_head_and_kept_as_it_was_beside_it(cli, old):
     assert cli("report").code == 3
     answer = cli("migrate")
-    assert (answer.code, f"\n{connect.HEAD}  " in f"\n{answer.out}") == (0, True)
+    assert (answer.code, f"\n{schema.HEAD}  " in f"\n{answer.out}") == (0, True)
     assert answer.err.splitlines() == [
-        f"promptad.duckdb: schema {connect.HEAD}, was {OLDEST}",
+        f"promptad.duckdb: schema {schema.HEAD}, was {OLDEST}",
         f"{BACKUP}: the database as it was; delete it when you no longer need it",
     ]
-    assert (revision(), BACKUP.read_bytes()) == (connect.HEAD, old)
+    assert (revision(), BACKUP.read_bytes()) == (schema.HEAD, old)
     assert names() == [DATABASE.name, BACKUP.name]
     assert cli("report").code == 0
     assert cli("check", "--severity", "error", "--only", "duplicate-keys,orphans").code == 0
@@ -90,7 +90,7 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(cli, old):
     answer = cli("migrate", "--dry-run")
     assert answer.code == 0
     steps = [line.split("  ", 1) for line in answer.out.splitlines()]
-    assert [step[0] for step in steps] == sorted(set(migrate.revisions()) - {OLDEST})
+    assert [step[0] for step in steps] == sorted(set(schema.revisions()) - {OLDEST})
     assert steps[0][1] == "What each image adds to each exact AUROC: placements, for intervals and tests."
     assert "nothing is changed" in answer.err
     assert f"{BACKUP}: would be" in answer.err
@@ -109,7 +109,7 @@ def test_a_database_of_this_version_is_left_alone(cli):
 
 def test_init_upgrades_in_the_same_way(cli, old):
     assert f"was {OLDEST}" in cli("init").err
-    assert (revision(), BACKUP.read_bytes()) == (connect.HEAD, old)
+    assert (revision(), BACKUP.read_bytes()) == (schema.HEAD, old)
 
 
 def test_without_a_database_there_is_nothing_to_migrate(cli):
@@ -124,7 +124,7 @@ def test_without_a_database_there_is_nothing_to_migrate(cli):
 )
 def test_a_schema_that_this_version_does_not_know_is_refused(cli, found, mend):
     with duckdb.connect(DATABASE) as connection:
-        connection.execute(f"UPDATE {connect.REVISION_TABLE} SET version_num = '{found}'")
+        connection.execute(f"UPDATE {schema.REVISION_TABLE} SET version_num = '{found}'")
     before = DATABASE.read_bytes()
     for words in (("migrate",), ("migrate", "--dry-run")):
         answer = cli(*words)
@@ -157,7 +157,7 @@ def test_without_room_for_what_is_in_the_log_nothing_is_migrated(cli, old):
         connection.execute(
             "INSERT INTO run_tags SELECT 'run', CAST(hash(x) AS VARCHAR) FROM range(40_000) AS numbers (x)"
         )
-    answer = in_process(migrating_with(migrate.migrations_folder()), largest=len(old))
+    answer = in_process(migrating_with(schema.migrations_folder()), largest=len(old))
     assert answer.returncode == 3, answer.stderr
     assert "nothing is migrated" in answer.stderr
     assert revision() == OLDEST
@@ -178,7 +178,7 @@ def test_a_file_of_any_name_is_migrated(cli, old, name):
     DATABASE.rename(name)
     hint = cli("report", "--db", name).err.splitlines()[1]
     assert cli(*shlex.split(hint.partition("promptad-db ")[2])).code == 0
-    assert (revision(name), Path(f"{name}.before-{OLDEST}").read_bytes()) == (connect.HEAD, old)
+    assert (revision(name), Path(f"{name}.before-{OLDEST}").read_bytes()) == (schema.HEAD, old)
 
 
 FAILURES = {
@@ -192,7 +192,7 @@ FAILURES = {
 def test_a_migration_that_fails_leaves_the_database_as_it_was(cli, old, ending, monkeypatch, failure, options):
     with monkeypatch.context() as patched:
         folder = ending(FAILURES[failure])
-        patched.setattr(migrate, "migrations_folder", lambda: folder)
+        patched.setattr(schema, "migrations_folder", lambda: folder)
         answer = cli("migrate", *options)
     assert answer.code == 3
     assert "failed, and the database is as it was" in answer.err
@@ -207,7 +207,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(cli, old, ending, 
 
 def test_a_migration_that_is_interrupted_leaves_the_database_as_it_was(old, ending, monkeypatch):
     folder = ending("raise KeyboardInterrupt")
-    monkeypatch.setattr(migrate, "migrations_folder", lambda: folder)
+    monkeypatch.setattr(schema, "migrations_folder", lambda: folder)
     with pytest.raises(KeyboardInterrupt):
         migrate.migrate()
     assert (DATABASE.read_bytes(), names()) == (old, [DATABASE.name])
@@ -219,7 +219,7 @@ def test_a_link_stays_a_link_and_the_copy_is_beside_the_file(cli, old, ending, m
     DATABASE.symlink_to("store/real.duckdb")
     with monkeypatch.context() as patched:
         folder = ending("raise ValueError")
-        patched.setattr(migrate, "migrations_folder", lambda: folder)
+        patched.setattr(schema, "migrations_folder", lambda: folder)
         with pytest.raises(DatabaseError, match="put back"):
             migrate.migrate()
     assert (DATABASE.is_symlink(), DATABASE.read_bytes()) == (True, old)
@@ -234,11 +234,11 @@ def test_a_migration_killed_in_its_work_is_done_by_the_next(cli, old, ending):
     assert BACKUP.read_bytes() == old
     assert revision() == OLDEST
     assert cli("migrate").code == 0
-    assert (revision(), names()) == (connect.HEAD, [DATABASE.name, BACKUP.name])
+    assert (revision(), names()) == (schema.HEAD, [DATABASE.name, BACKUP.name])
 
 
 def test_without_room_for_the_copy_nothing_is_changed(old):
-    answer = in_process(migrating_with(migrate.migrations_folder()), largest=len(old) - 4096)
+    answer = in_process(migrating_with(schema.migrations_folder()), largest=len(old) - 4096)
     assert answer.returncode == 3, answer.stderr
     assert "cannot be made" in answer.stderr
     assert "nothing is changed" in answer.stderr
@@ -261,7 +261,7 @@ def test_two_that_migrate_at_once_do_it_once(old):
     both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     errors = [process.communicate(timeout=120)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], errors
-    assert (revision(), BACKUP.read_bytes()) == (connect.HEAD, old)
+    assert (revision(), BACKUP.read_bytes()) == (schema.HEAD, old)
 
 
 def test_a_database_open_in_another_program_is_left_alone(cli, old):

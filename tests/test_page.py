@@ -45,7 +45,7 @@ def outline(text):
 
 @pytest.fixture(scope="module")
 def gate_report(gate_place, tmp_path_factory):
-    from promptad_db.db.selection import Filters
+    from promptad_db.db.queries.selection import Filters
     from promptad_db.page import report_page
 
     return report_page(gate_place / "promptad.duckdb", Filters()).text

@@ -14,9 +14,9 @@ from pictured_run import pictured_run
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from promptad_db import ingest, run_folder, start_run
-from promptad_db.cell_view import curves, panels
-from promptad_db.db.plot_data import plot_data
-from promptad_db.db.selection import Filters
+from promptad_db.cells.view import curves, panels
+from promptad_db.db.queries.plot_data import plot_data
+from promptad_db.db.queries.selection import Filters
 from promptad_db.errors import InputError, NoRowsError, UsageError
 from promptad_db.plots import PLOTS, chart_script, draw, say
 from promptad_db.result_set import ResultSet

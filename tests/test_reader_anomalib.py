@@ -3,7 +3,7 @@
 import pytest
 
 from promptad_db import ingest, open_db
-from promptad_db.readers import ImportOptions, anomalib
+from promptad_db.ingestion.readers import ImportOptions, anomalib
 
 HEADER = (
     "accelerator,anomalib_version,job_duration,fit_duration,test_duration,model.class_path,data.class_path,"

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from promptad_db import ingest, open_db
-from promptad_db.readers import ImportOptions, anomalydino
+from promptad_db.ingestion.readers import ImportOptions, anomalydino
 
 FOLDER = "work/results_MVTec/dinov2_vits14_448/1-shot_preprocess=agnostic"
 

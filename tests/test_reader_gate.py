@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from promptad_db import ingest, open_db, run_folder
-from promptad_db.readers import ImportOptions, gate
+from promptad_db.ingestion.readers import ImportOptions, gate
 
 GATE = Path(__file__).resolve().parents[2] / "shared" / "data" / "gate"
 needs_data = pytest.mark.skipif(

@@ -12,7 +12,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from promptad_db import ingest
-from promptad_db.readers import ImportOptions, long_table
+from promptad_db.ingestion.readers import ImportOptions, long_table
 
 COLUMNS = ("dataset", "category", "k_shot", "seed", "task", "branch", "image", "label", "score")
 LABELS = [0, 0, 0, 1, 1]

@@ -10,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 from promptad_db import ingest, open_db
 from promptad_db.errors import UsageError
-from promptad_db.readers import ImportOptions, mvtec_maps
-from promptad_db.readers.imported import ImportedRun
+from promptad_db.ingestion.readers import ImportOptions, mvtec_maps
+from promptad_db.ingestion.readers.imported import ImportedRun
 from promptad_db.records import Render
 
 tifffile = pytest.importorskip("tifffile")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from promptad_db import ingest
-from promptad_db.readers import ImportOptions, official_csv
+from promptad_db.ingestion.readers import ImportOptions, official_csv
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "official_csv"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is not beside the project")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from promptad_db import ingest
+from promptad_db.ingestion.readers import ImportOptions, patchcore
 from promptad_db.limits import LARGEST_TEXT
-from promptad_db.readers import ImportOptions, patchcore
 
 FIVE = ["instance_auroc", "full_pixel_auroc", "full_pro", "anomaly_pixel_auroc", "anomaly_pro"]
 THREE = ["instance_auroc", "full_pixel_auroc", "anomaly_pixel_auroc"]

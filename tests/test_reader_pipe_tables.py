@@ -3,7 +3,7 @@
 import pytest
 
 from promptad_db import ingest
-from promptad_db.readers import ImportOptions, pipe_tables
+from promptad_db.ingestion.readers import ImportOptions, pipe_tables
 
 STAMP = "24-12-18 12:08:53.440 - INFO: "
 CLIP = ["pixel_auroc", "pixel_aupro", "image_auroc", "image_ap"]

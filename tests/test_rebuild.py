@@ -76,7 +76,7 @@ def test_rebuild_leaves_nothing_behind(cli, log_run):
 
 
 def test_a_run_logged_while_rebuild_reads_is_not_lost(log_run):
-    from promptad_db.db.rebuild import rebuild
+    from promptad_db.db.index.rebuild import rebuild
 
     log_run("carpet")
     late = []

@@ -8,7 +8,7 @@ import pytest
 from promptad_db import ingest
 from promptad_db.datasets.categories import KINDS, kind_of
 from promptad_db.datasets.synthetic import CATEGORIES
-from promptad_db.reference import published
+from promptad_db.db.queries.reference import published
 from promptad_db.report import FORMATS
 
 TABLE = published()
@@ -70,7 +70,7 @@ def test_what_could_not_be_confirmed_says_so():
 
 
 def test_the_table_is_a_file_of_the_package():
-    assert (resources.files("promptad_db.reference") / "published.csv").is_file()
+    assert (resources.files("promptad_db.db.queries") / "published.csv").is_file()
 
 
 def test_the_difference_is_the_best_own_branch_minus_the_published_mean(cli, whole_run):

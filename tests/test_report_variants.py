@@ -7,7 +7,7 @@ import json
 import pytest
 from measured_runs import Laboratory, both
 
-from promptad_db.db import variants
+from promptad_db.db.queries import variants
 
 VARIANTS = [
     "task", "dataset", "variant", "branch", "cells", "left_out", "mean", "reference_mean", "delta", "wins", "ties",

@@ -14,13 +14,13 @@ from scipy import stats
 
 from promptad_db import ingest, open_db, run_folder, start_run
 from promptad_db.db import index_folders
-from promptad_db.db.reports import report
-from promptad_db.db.selection import Filters
-from promptad_db.db.significance import critical_difference
+from promptad_db.db.queries.reports import report
+from promptad_db.db.queries.selection import Filters
+from promptad_db.db.queries.significance import critical_difference
 from promptad_db.errors import InputError
 from promptad_db.metrics import placements
 from promptad_db.metrics.intervals import paired_difference, spread
-from promptad_db.uncertainty import auroc_interval, difference_interval, uncertainty
+from promptad_db.stats.uncertainty import auroc_interval, difference_interval, uncertainty
 
 IMAGES = [f"crack/{index:03d}.png" for index in range(30)]
 LABELS = np.arange(30) >= 15

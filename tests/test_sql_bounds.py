@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from promptad_db import ingest, open_db
-from promptad_db.db.bounds import Bounds
+from promptad_db.db.guard.bounds import Bounds
 from promptad_db.errors import QueryError, UsageError
 from promptad_db.result_set import ResultSet
 from promptad_db.ui import asking

@@ -10,7 +10,7 @@ import pytest
 from sql_conformance import DUCKDB_ALLOWED, DUCKDB_FORBIDDEN, FILE
 
 from promptad_db import open_db
-from promptad_db.db.duckdb_guard import HARMLESS, TABLE_FUNCTIONS
+from promptad_db.db.guard.duckdb import HARMLESS, TABLE_FUNCTIONS
 from promptad_db.errors import QueryError
 
 

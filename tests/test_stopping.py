@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from promptad_db import open_db
-from promptad_db.db import index_folders, migrate
+from promptad_db.db import index_folders
+from promptad_db.db.engine import migrate
 from promptad_db.storage.staging import clear_leftovers, staged
 
 # A shell that runs in the background lets its children ignore Ctrl-C.
@@ -73,7 +74,7 @@ def test_ctrl_c_ends_the_wait_for_the_lock(make_run, command):
 
 
 def test_ctrl_c_behind_another_error_is_ctrl_c(cli, monkeypatch):
-    from promptad_db.db import reports
+    from promptad_db.db.queries import reports
 
     def interrupted(*_arguments, **_options):
         raise RuntimeError("Query interrupted") from KeyboardInterrupt()
@@ -103,7 +104,7 @@ def test_what_a_killed_rebuild_left_is_cleared_by_the_next(cli, log_run):
     log_run("carpet")
     code = """
 import os, signal, sys
-from promptad_db.db import rebuild
+from promptad_db.db.index import rebuild
 rebuild.write_out = lambda _path: os.kill(os.getpid(), signal.SIGKILL)
 from promptad_db.cli.main import main; main()"""
     with begun("rebuild", code=code) as killed:
@@ -118,7 +119,7 @@ from promptad_db.cli.main import main; main()"""
 def test_what_a_killed_init_left_is_cleared_by_the_next(cli):
     code = """
 import os, signal, sys
-from promptad_db.db import duckdb_file
+from promptad_db.db.engine import duckdb_file
 duckdb_file.write_out = lambda _path: os.kill(os.getpid(), signal.SIGKILL)
 from promptad_db.cli.main import main; main()"""
     with begun("init", code=code) as killed:

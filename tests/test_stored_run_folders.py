@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from promptad_db import open_db, run_folder
-from promptad_db.db import index_folders, migrate
+from promptad_db.db import index_folders
+from promptad_db.db.engine import migrate
 
 STORED = Path(__file__).parent / "stored"
 FOLDERS = sorted(STORED.glob("format_*/*"))

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from promptad_db import open_db, run_folder
-from promptad_db.db.stage_seconds import StageSeconds
+from promptad_db.db.queries.stage_seconds import StageSeconds
 from promptad_db.errors import InputError, InterruptedRunError, NoRowsError, UsageError
-from promptad_db.listening import Listener
 from promptad_db.model.variants import VARIANTS
+from promptad_db.progress import Listener
 from promptad_db.records import Setting
 from promptad_db.runner import Request, run
 from promptad_db.sweeps import Grid, LocalExecutor, plan_sweep, sweep, sweep_status

@@ -12,7 +12,7 @@ import pytest
 from promptad_db import open_db
 from promptad_db.datasets.synthetic import write_dataset
 from promptad_db.errors import UsageError
-from promptad_db.listening import Listener
+from promptad_db.progress import Listener
 from promptad_db.sweeps import Grid, LocalExecutor, sweep
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'promptad-db[ray]'")

@@ -13,8 +13,8 @@ import pytest
 from ui_place import HOSTILE, grow, make_world
 
 from promptad_db import run_folder
-from promptad_db.db import migrate
-from promptad_db.db.lists import RunSearch, find_runs
+from promptad_db.db.engine import migrate
+from promptad_db.db.queries.lists import RunSearch, find_runs
 from promptad_db.errors import QueryError, UsageError
 from promptad_db.storage.lock import locked
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from promptad_db import open_db
-from promptad_db.db import index_folders, waiting, write
+from promptad_db.db import index_folders
+from promptad_db.db.index import waiting, write
 
 QUEUE = Path("promptad.duckdb.waiting")
 

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from promptad_db import open_db, run_folder, watching
-from promptad_db.db import connect
+from promptad_db import open_db, run_folder
+from promptad_db.db.engine import connect, schema
 from promptad_db.errors import InputError, SchemaError, UsageError
+from promptad_db.ingestion import watch as watching
+from promptad_db.ingestion.seen_folders import Look, SeenFolders
 from promptad_db.records import CategoryResult, Metric
-from promptad_db.seen_folders import Look, SeenFolders
 from promptad_db.storage import folder_at
 from promptad_db.storage.lock import locked
 
@@ -303,7 +304,7 @@ def test_a_database_that_is_taken_away_is_made_again(make_run):
 
 def newer_schema_and(then):
     with connect.writing("promptad.duckdb") as connection:
-        connection.exec_driver_sql(f"UPDATE {connect.REVISION_TABLE} SET version_num = '9999'")
+        connection.exec_driver_sql(f"UPDATE {schema.REVISION_TABLE} SET version_num = '9999'")
     then()
     time.sleep(1)
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import db_option, filters_from, listed, look, note, output_options, run_filters, show
+from promptad_db.cli.options import db_option, filters_from, listed, output_options, run_filters
+from promptad_db.cli.output import look, note, show
 from promptad_db.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def check(db: str | None, output_format: str, output: Path | None, **options: An
     that are missing, rows that belong to nothing. Exit code 1 when a finding is an error. json and csv hold every
     finding, the other formats the first of each check.
     """
-    from promptad_db.db.check import check as make_check
+    from promptad_db.db.queries.check import check as make_check
     from promptad_db.report import json_object, render, render_rows
 
     made = make_check(db, filters_from(options), only=options["only"] or (), severity=options["severity"])

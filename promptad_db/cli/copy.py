@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from promptad_db.cli.options import talk
+from promptad_db.cli.output import talk
 from promptad_db.cli.progress import progress_bar
 from promptad_db.errors import ExitCode
 
@@ -21,7 +21,7 @@ def copy(ctx: click.Context, source: str, target: str, *, replace: bool) -> None
     every run is compared on both sides, by its number of rows and a checksum. Run folders stay where they are. A run that
     the target has with other content is rejected, and the exit code is 4.
     """
-    from promptad_db.db.copy import copy as copy_runs
+    from promptad_db.db.index.transfer import copy as copy_runs
 
     with progress_bar() as progress:
         outcome = copy_runs(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from promptad_db.cli.options import db_option, listed, look, note, runs_option, show, talk
+from promptad_db.cli.options import db_option, listed, runs_option
+from promptad_db.cli.output import look, note, show, talk
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.run import line_of
 
@@ -41,9 +42,9 @@ def demo(
         talk([f"{export_data}: the synthetic data set, in the layout of MVTec AD"])
         return
     from promptad_db.db import db_option
-    from promptad_db.db.audit import audit
-    from promptad_db.db.reports import report
-    from promptad_db.db.selection import Filters
+    from promptad_db.db.queries.audit import audit
+    from promptad_db.db.queries.reports import report
+    from promptad_db.db.queries.selection import Filters
     from promptad_db.report import render
     from promptad_db.runner import Listener
 

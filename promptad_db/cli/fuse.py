@@ -6,18 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import (
-    Folder,
-    db_option,
-    filters_from,
-    listed,
-    note,
-    require_folders,
-    run_filters,
-    runs_option,
-    talk,
-)
+from promptad_db.cli.options import db_option, filters_from, listed, run_filters, runs_option
+from promptad_db.cli.output import note, talk
 from promptad_db.cli.progress import progress_bar
+from promptad_db.cli.values import Folder, require_folders
 from promptad_db.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -64,8 +56,8 @@ def fuse(ctx: click.Context, /, paths: tuple[Path, ...], **options: Any) -> None
     What cannot be fused is named with the reason, everything else is fused, and the exit code is 4.
     """
     from promptad_db.db import database_path
-    from promptad_db.fused_runs import FuseOptions
     from promptad_db.fusing import fuse_paths, fuse_selected
+    from promptad_db.fusing.runs import FuseOptions
     from promptad_db.fusion.recipes import recipes
     from promptad_db.ingestion import rejected_lines
 

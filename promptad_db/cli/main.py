@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 COMMANDS = {
-    "init": "setup",
-    "migrate": "setup",
+    "init": "database",
+    "migrate": "database",
     "run": "run",
     "sweep": "sweep",
-    "ingest": "setup",
-    "rebuild": "setup",
-    "verify": "setup",
+    "ingest": "ingest",
+    "rebuild": "database",
+    "verify": "database",
     "report": "reports",
     "audit": "reports",
     "compare": "reports",

@@ -12,7 +12,13 @@ import click
 from promptad_db.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+
+import re
+import shutil
+import sys
+from typing import TYPE_CHECKING
 
 
 class OutputFile(click.Path):
@@ -62,3 +68,44 @@ def write_output(path: Path, content: bytes) -> None:
 def _is_special(path: Path) -> bool:
     """Whether it is a device or a pipe, which is written to and not replaced."""
     return path.exists() and not path.is_file()
+
+
+_OBEYED = re.compile(r"(\x1b\[[\d;]*m|\n)")
+
+
+def look(output: Path | None) -> dict[str, Any]:
+    """The width and colour of the place that a table is printed to; COLUMNS sets a width where there is no terminal."""
+    terminal = output is None and sys.stdout.isatty()
+    return {
+        "width": shutil.get_terminal_size().columns if terminal or os.environ.get("COLUMNS") else None,
+        "colour": terminal and "NO_COLOR" not in os.environ,
+    }
+
+
+def show(text: str, output: Path | None) -> None:
+    """Print data: to stdout, or to a file that is there whole or not at all."""
+    if output is None:
+        click.echo(_for_terminal(text) if sys.stdout.isatty() else text, nl=False, color=True)
+        return
+    write_output(output, text.encode())
+
+
+def _for_terminal(text: str) -> str:
+    """The text with control characters made visible, but for line ends and colours: CSV, as data, holds names raw."""
+    from promptad_db.report.values import visible
+
+    parts = _OBEYED.split(text)
+    return "".join(part if index % 2 else visible(part) for index, part in enumerate(parts))
+
+
+def talk(lines: Iterable[str]) -> None:
+    """Say something on stderr, with control characters made visible."""
+    from promptad_db.report.values import visible
+
+    for line in lines:
+        click.echo(visible(line), err=True)
+
+
+def note(notes: Iterable[str]) -> None:
+    """Say what the reader must know beside the data."""
+    talk(f"note: {text}" for text in notes)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import db_option, filter_options, filters_from, listed, note
-from promptad_db.cli.output import output_option, write_output
+from promptad_db.cli.options import db_option, filter_options, filters_from, listed
+from promptad_db.cli.output import note, output_option, write_output
 from promptad_db.plots import PLOTS
 
 if TYPE_CHECKING:

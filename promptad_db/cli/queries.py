@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from promptad_db.cli.options import db_option, listed, look, note, output_options, show, talk
+from promptad_db.cli.options import db_option, listed, output_options
+from promptad_db.cli.output import look, note, show, talk
 from promptad_db.errors import ExitCode
 from promptad_db.limits import QUERY_MEMORY, QUERY_SECONDS
 
@@ -94,7 +95,7 @@ def sql(
 def export(folder: Path, file_format: str, only: tuple[str, ...] | None, *, force: bool, db: str | None) -> None:
     """Write every table and view into FOLDER, a file each."""
     from promptad_db.db import database_path
-    from promptad_db.db.export import export as export_files
+    from promptad_db.db.queries.export import export as export_files
 
     files = export_files(database_path(db), folder, file_format=file_format, only=only or (), force=force)
     talk([f"{folder}: {len(files)} files"])

@@ -13,12 +13,10 @@ from promptad_db.cli.options import (
     filter_options,
     filters_from,
     listed,
-    look,
-    note,
     output_options,
-    require_folders,
-    show,
 )
+from promptad_db.cli.output import look, note, show
+from promptad_db.cli.values import require_folders
 from promptad_db.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +60,7 @@ def report(
     baseline. html is one file that works offline, with charts, images and tables.
     """
     from promptad_db.db import database_path
-    from promptad_db.db.reports import report as make_report
+    from promptad_db.db.queries.reports import report as make_report
     from promptad_db.report import render
 
     filters = filters_from(options, options["branches"])
@@ -105,7 +103,7 @@ def audit(db: str | None, output_format: str, output: Path | None, **options: An
     around, and the cells with the largest errors; json and csv hold every cell.
     """
     from promptad_db.db import database_path
-    from promptad_db.db.audit import audit as make_audit
+    from promptad_db.db.queries.audit import audit as make_audit
     from promptad_db.report import json_object, render
 
     made = make_audit(database_path(db), filters_from(options), estimate=options["estimate"], ci=options["ci"])
@@ -151,8 +149,8 @@ def compare(
     half of the gap to the memory branch.
     """
     from promptad_db.db import database_path
-    from promptad_db.db.compare import compare as make_comparison
-    from promptad_db.db.compare import compare_variants
+    from promptad_db.db.queries.compare import compare as make_comparison
+    from promptad_db.db.queries.compare import compare_variants
     from promptad_db.report import render
 
     path, filters = database_path(db), filters_from(options)

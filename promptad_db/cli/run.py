@@ -7,20 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import (
-    Folder,
-    data_root_option,
-    db_option,
-    look,
-    note,
-    output_options,
-    require_folders,
-    runs_option,
-    show,
-    talk,
-)
+from promptad_db.cli.options import data_root_option, db_option, output_options, runs_option
+from promptad_db.cli.output import look, note, show, talk
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.run_options import backbone_options, setting_options, training_options
+from promptad_db.cli.values import Folder, require_folders
 from promptad_db.errors import ExitCode
 
 if TYPE_CHECKING:

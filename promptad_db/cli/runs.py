@@ -6,19 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import (
-    Folder,
-    db_option,
-    filters_from,
-    listed,
-    look,
-    note,
-    output_options,
-    run_filters,
-    show,
-    talk,
-)
+from promptad_db.cli.options import db_option, filters_from, listed, output_options, run_filters
+from promptad_db.cli.output import look, note, show, talk
 from promptad_db.cli.progress import progress_bar
+from promptad_db.cli.values import Folder
 from promptad_db.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -48,7 +39,7 @@ def list_(
 ) -> None:
     """List the runs, the newest first."""
     from promptad_db.db import database_path
-    from promptad_db.db.runs import list_runs
+    from promptad_db.db.queries.runs import list_runs
     from promptad_db.report import render_rows
 
     found = list_runs(database_path(db), experiments=experiment, tasks=task, datasets=dataset, tag=tag)
@@ -62,7 +53,7 @@ def list_(
 def show_(run: str, output_format: str, output: Path | None, db: str | None) -> None:
     """Show one run: what was run, where its folder is, and every number with its provenance."""
     from promptad_db.db import database_path
-    from promptad_db.db.runs import show_run
+    from promptad_db.db.queries.runs import show_run
     from promptad_db.report import render
 
     show(render(show_run(database_path(db), run), output_format, **look(output)), output)
@@ -76,7 +67,7 @@ def show_(run: str, output_format: str, output: Path | None, db: str | None) -> 
 def tag(run: str, tags: tuple[str, ...], remove: tuple[str, ...], db: str | None) -> None:
     """Add TAGS to a run, or take them away; prints the tags that it has then."""
     from promptad_db.db import database_path
-    from promptad_db.db.runs import tag_run
+    from promptad_db.db.index.manage import tag_run
 
     kept = tag_run(database_path(db), run, add=tags, remove=remove)
     show("".join(f"{name}\n" for name in kept), None)
@@ -89,7 +80,7 @@ def tag(run: str, tags: tuple[str, ...], remove: tuple[str, ...], db: str | None
 def note_(run: str, text: str, db: str | None) -> None:
     """Set the note of a run to TEXT; an empty TEXT takes it away."""
     from promptad_db.db import database_path
-    from promptad_db.db.runs import note_run
+    from promptad_db.db.index.manage import note_run
 
     note_run(database_path(db), run, text)
 
@@ -105,7 +96,7 @@ def copy(ctx: click.Context, /, root: Path, db: str | None, **options: Any) -> N
     The old folders stay. What was copied before is not copied again, so the same command goes on when it was interrupted.
     """
     from promptad_db.db import database_path
-    from promptad_db.db.runs import copy_runs
+    from promptad_db.db.index.manage import copy_runs
     from promptad_db.ingestion import rejected_lines
 
     with progress_bar() as progress:
@@ -126,7 +117,7 @@ def copy(ctx: click.Context, /, root: Path, db: str | None, **options: Any) -> N
 def delete(names: tuple[str, ...], *, yes: bool, db: str | None) -> None:
     """Take runs out of the database and move their folders to the trash (.trash beside them)."""
     from promptad_db.db import database_path
-    from promptad_db.db.runs import delete_run
+    from promptad_db.db.index.manage import delete_run
 
     if not yes:
         click.confirm(f"Move {len(names)} run(s) to the trash: {', '.join(names)}?", abort=True, err=True)

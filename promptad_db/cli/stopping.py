@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_QUERIES = "promptad_db.db.duckdb_file"
+_QUERIES = "promptad_db.db.engine.duckdb_file"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import db_option, listed, look, note, output_options, runs_option, show, talk, with_options
+from promptad_db.cli.options import db_option, listed, output_options, runs_option, with_options
+from promptad_db.cli.output import look, note, show, talk
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.run import line_of
 from promptad_db.cli.run_options import backbone_options, setting_options, training_options
@@ -162,7 +163,7 @@ def run(ctx: click.Context, /, *, runs: Path | None, db: str | None, **options: 
         show(render(sections, options["output_format"], **look(options["output"])), options["output"])
         return
     from promptad_db.db import db_option
-    from promptad_db.listening import Listener
+    from promptad_db.progress import Listener
     from promptad_db.sweeps import sweep as start
 
     with progress_bar() as progress:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from promptad_db.cli.options import data_root_option, db_option, runs_option, talk
+from promptad_db.cli.options import data_root_option, db_option, runs_option
+from promptad_db.cli.output import talk
 from promptad_db.errors import UsageError
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import numpy as np
 
 from promptad_db.datasets.listing import read_bytes
 from promptad_db.errors import InputError, UsageError
-from promptad_db.files import require_file
 from promptad_db.limits import LARGEST_PICTURE
 from promptad_db.storage import each, is_remote
+from promptad_db.storage.files import require_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptad_db.errors import InputError
-from promptad_db.files import is_text, read_json, read_text
+from promptad_db.storage.files import is_text, read_json, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

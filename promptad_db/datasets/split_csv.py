@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from promptad_db.datasets.layout import GOOD, LabelledImage, image_files
 from promptad_db.datasets.listing import is_folder
 from promptad_db.errors import InputError
-from promptad_db.files import read_text
+from promptad_db.storage.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

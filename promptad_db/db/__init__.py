@@ -9,20 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from promptad_db.db.connect import database_path, db_option
-    from promptad_db.db.outcome import IndexOutcome
-    from promptad_db.db.query import Database, open_db
-    from promptad_db.db.write import index_folders
+    from promptad_db.db.engine.connect import database_path, db_option
+    from promptad_db.db.engine.query import Database, open_db
+    from promptad_db.db.index.outcome import IndexOutcome
+    from promptad_db.db.index.write import index_folders
 
 __all__ = ["Database", "IndexOutcome", "database_path", "db_option", "index_folders", "open_db"]
 
 _HOMES = {
-    "Database": "query",
-    "IndexOutcome": "outcome",
-    "database_path": "connect",
-    "db_option": "connect",
-    "index_folders": "write",
-    "open_db": "query",
+    "Database": "engine.query",
+    "IndexOutcome": "index.outcome",
+    "database_path": "engine.connect",
+    "db_option": "engine.connect",
+    "index_folders": "index.write",
+    "open_db": "engine.query",
 }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from promptad_db.uncertainty import LEVEL, Interval, Spread, Uncertainty, auroc_interval, uncertainty
+from promptad_db.stats.uncertainty import LEVEL, Interval, Spread, Uncertainty, auroc_interval, uncertainty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

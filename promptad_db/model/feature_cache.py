@@ -13,9 +13,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from promptad_db import files
 from promptad_db.datasets.listing import read_bytes
 from promptad_db.model.clip import Encoded, ImageFeatures
+from promptad_db.storage import files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

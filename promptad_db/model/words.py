@@ -10,7 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.errors import InputError
-from promptad_db.files import read_text
+from promptad_db.storage.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

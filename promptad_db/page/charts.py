@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from promptad_db.db.plot_data import CURVES, plot_data_and_notes
+from promptad_db.db.queries.plot_data import CURVES, plot_data_and_notes
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.page.html import Figure, html_file, json_inside
 from promptad_db.plots import INK, PLOTS, SUFFIXES, draw, image_bytes, say
@@ -12,8 +12,8 @@ from promptad_db.plots import INK, PLOTS, SUFFIXES, draw, image_bytes, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from promptad_db.db.connect import Where
-    from promptad_db.db.selection import Filters
+    from promptad_db.db.engine.connect import Where
+    from promptad_db.db.queries.selection import Filters
     from promptad_db.result_set import ResultSet
 
 PAGE_WIDTH = 1040

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from promptad_db.cell_view import Panel, panels
-from promptad_db.db.plot_data import cell_places
+from promptad_db.cells.view import Panel, panels
+from promptad_db.db.queries.plot_data import cell_places
 from promptad_db.errors import PromptadError
 from promptad_db.page.html import data_address
 from promptad_db.run_folder import has_maps
@@ -14,9 +14,9 @@ from promptad_db.run_folder import has_maps
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from promptad_db.db.connect import Where
-    from promptad_db.db.plot_data import CellPlace
-    from promptad_db.db.selection import Filters
+    from promptad_db.db.engine.connect import Where
+    from promptad_db.db.queries.plot_data import CellPlace
+    from promptad_db.db.queries.selection import Filters
 
 IMAGES = 2
 FUSION = "max"

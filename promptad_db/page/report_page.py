@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from promptad_db.db.plot_data import TOP
-from promptad_db.db.reports import report
+from promptad_db.db.queries.plot_data import TOP
+from promptad_db.db.queries.reports import report
 from promptad_db.page.charts import figures
 from promptad_db.page.findings import finding, numbers
 from promptad_db.page.gallery import gallery as make_gallery
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from promptad_db.db.connect import Where
-    from promptad_db.db.selection import Filters
+    from promptad_db.db.engine.connect import Where
+    from promptad_db.db.queries.selection import Filters
 
 GALLERY = 6
 

@@ -8,8 +8,8 @@ try:
 except ImportError as error:
     raise UsageError(f"running the detector needs {error.name}", "pip install 'promptad-db[clip]'") from error
 
-from promptad_db.listening import Listener
 from promptad_db.model.promptad import Training
+from promptad_db.progress import Listener
 from promptad_db.records import Cell
 from promptad_db.runner.loop import Outcome, load_encoder, run
 from promptad_db.runner.request import Backbone, Request

@@ -15,9 +15,9 @@ from promptad_db.metrics import auroc, render
 from promptad_db.model.branch import Setup
 from promptad_db.model.promptad import memory_maps, neighbour_margins, self_similarities
 from promptad_db.model.variants import BRANCHES
+from promptad_db.progress import Stopwatch
 from promptad_db.records import CategoryResult
 from promptad_db.scoring import render_maps
-from promptad_db.timing import Stopwatch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

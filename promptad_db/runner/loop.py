@@ -12,11 +12,11 @@ from promptad_db import run_folder
 from promptad_db.datasets import open_dataset
 from promptad_db.datasets.images import load_masks
 from promptad_db.errors import InterruptedRunError
-from promptad_db.listening import Listener
 from promptad_db.model.clip import ClipEncoder
 from promptad_db.model.feature_cache import FeatureCache
 from promptad_db.model.features import encode_shots, encode_test_images
 from promptad_db.model.words import load_vocabulary
+from promptad_db.progress import Listener
 from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Cell
 from promptad_db.runner.evaluate import CategoryData, Evaluation
 from promptad_db.runner.plan import Job, make_jobs, settings_of

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from promptad_db.listening import Listener
     from promptad_db.model.clip import ClipEncoder
+    from promptad_db.progress import Listener
     from promptad_db.records import Setting
     from promptad_db.runner.request import Backbone, Request
 

@@ -11,10 +11,10 @@ from promptad_db import run_folder
 from promptad_db.datasets.overlap import support_in_test
 from promptad_db.datasets.shots import draw_shots, read_shots_file
 from promptad_db.errors import InputError
-from promptad_db.files import sha256_of
 from promptad_db.model.promptad import CONTEXTS
 from promptad_db.records import Setting
 from promptad_db.storage import subfolders
+from promptad_db.storage.files import sha256_of
 from promptad_db.tracking import ActiveRun, resume_run, start_run
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from promptad_db import run_folder
 from promptad_db.errors import InterruptedRunError, UsageError
-from promptad_db.listening import Listener
+from promptad_db.progress import Listener
 from promptad_db.sweeps.grid import CellKey
 from promptad_db.sweeps.record import recording
 from promptad_db.sweeps.work import GroupWork, Preparation

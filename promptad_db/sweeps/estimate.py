@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from promptad_db.db.stage_seconds import stage_seconds
+from promptad_db.db.queries.stage_seconds import stage_seconds
 from promptad_db.errors import DatabaseError
 
 if TYPE_CHECKING:
     import os
 
-    from promptad_db.db.stage_seconds import StageSeconds
+    from promptad_db.db.queries.stage_seconds import StageSeconds
     from promptad_db.records import Setting
     from promptad_db.sweeps.grid import Grid
 

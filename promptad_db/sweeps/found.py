@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from promptad_db import run_folder
 from promptad_db.errors import InputError
-from promptad_db.files import sha256_of
 from promptad_db.records import RunInfo, Setting
+from promptad_db.storage.files import sha256_of
 from promptad_db.sweeps.grid import CellKey
 
 if TYPE_CHECKING:

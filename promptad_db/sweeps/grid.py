@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptad_db.datasets import open_dataset
 from promptad_db.errors import InputError, UsageError
-from promptad_db.files import folder_name
 from promptad_db.records import MEMORY_ONLY, TASKS, Name, Setting, Task
 from promptad_db.schema import conform
 from promptad_db.storage import folder_at
 from promptad_db.storage.addresses import without_password
+from promptad_db.storage.files import folder_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

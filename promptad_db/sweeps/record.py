@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promptad_db import files
 from promptad_db.errors import DatabaseError, InputError, NoRowsError, UsageError
 from promptad_db.records import Name, PathText, Seed, Setting, Shots, Task
 from promptad_db.schema import conform, shown
-from promptad_db.storage import files_in, folder_at, is_remote, lock_place, modified_at
+from promptad_db.storage import files, files_in, folder_at, is_remote, lock_place, modified_at
 from promptad_db.storage.lock import holding
 from promptad_db.sweeps.grid import CellKey, Grid
 

@@ -65,7 +65,7 @@ class GroupWork:
 
     def do(self, device: str) -> Computed:
         """Do it on a device."""
-        from promptad_db.listening import Listener
+        from promptad_db.progress import Listener
         from promptad_db.runner import Request
         from promptad_db.runner.parts import run_category
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from promptad_db.db.connect import Where
+    from promptad_db.db.engine.connect import Where
 
 
 def create_app(

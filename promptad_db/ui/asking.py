@@ -15,7 +15,7 @@ from promptad_db.result_set import ResultSet
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from promptad_db.db.connect import Where
+    from promptad_db.db.engine.connect import Where
 
 LIMIT = 1000
 SECONDS = 30.0

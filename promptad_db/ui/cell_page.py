@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import RedirectResponse, Response
 
 from promptad_db import run_folder
-from promptad_db.db.lists import cell_runs
+from promptad_db.db.queries.lists import cell_runs
 from promptad_db.errors import DatabaseError, NoRowsError, UsageError
 from promptad_db.report.grid import lay_out, printed
 from promptad_db.result_set import ResultSet, Section
@@ -20,7 +20,7 @@ from promptad_db.ui.pictures import anomaly_map, has_picture, picture, truth
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from promptad_db.db.connect import Where
+    from promptad_db.db.engine.connect import Where
 
 STRIP = 240
 LABELS = ("normal", "anomalous")

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from promptad_db import run_folder
-from promptad_db.db.runs import folder_of
+from promptad_db.db.queries.runs import folder_of
 from promptad_db.errors import DatabaseError, NoRowsError, UsageError
 from promptad_db.ui.filters import text_of, texts_of
 from promptad_db.ui.pages import shown_by

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
-from promptad_db.cell_view import curves
-from promptad_db.db.plot_data import plot_data
+from promptad_db.cells.view import curves
+from promptad_db.db.queries.plot_data import plot_data
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.metrics import OneClassError
 from promptad_db.plots import chart_script, draw, say

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from promptad_db.db.compare import KINDS
-from promptad_db.db.compare import compare as make_comparison
-from promptad_db.db.lists import choices
+from promptad_db.db.queries.compare import KINDS
+from promptad_db.db.queries.compare import compare as make_comparison
+from promptad_db.db.queries.lists import choices
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.report import grids_of
 from promptad_db.ui.filters import chosen, report_filters, text_of, texts_of

@@ -6,7 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from promptad_db.db.selection import BRANCHES, Filters
+from promptad_db.db.queries.selection import BRANCHES, Filters
 from promptad_db.errors import UsageError
 
 if TYPE_CHECKING:

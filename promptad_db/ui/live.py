@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptad_db import run_folder
 from promptad_db.errors import InputError, NoRowsError
-from promptad_db.run_places import RUN_FILE
+from promptad_db.run_folder.places import RUN_FILE
 from promptad_db.storage import is_remote, modified_at
 
 if TYPE_CHECKING:

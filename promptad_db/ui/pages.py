@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from promptad_db.db.connect import Where
+    from promptad_db.db.engine.connect import Where
     from promptad_db.ui.live import LiveRuns
 
 STATIC = Path(__file__).parent / "static"

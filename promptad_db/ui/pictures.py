@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from promptad_db.cell_pictures import data_root_of, image_paths, map_png, mask_png, picture_png
-from promptad_db.cell_view import branch_values
+from promptad_db.cells.pictures import data_root_of, image_paths, map_png, mask_png, picture_png
+from promptad_db.cells.view import branch_values
 from promptad_db.errors import NoRowsError
 from promptad_db.records import Render
 from promptad_db.scoring import render_maps

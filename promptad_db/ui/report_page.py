@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from promptad_db.db.lists import choices
-from promptad_db.db.reports import SECTIONS
-from promptad_db.db.reports import report as make_report
+from promptad_db.db.queries.lists import choices
+from promptad_db.db.queries.reports import SECTIONS
+from promptad_db.db.queries.reports import report as make_report
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.plots import PLOTS
 from promptad_db.report import grids_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from promptad_db.db.lists import run_cells
-from promptad_db.db.runs import show_run
+from promptad_db.db.queries.lists import run_cells
+from promptad_db.db.queries.runs import show_run
 from promptad_db.errors import DatabaseError, NoRowsError
 from promptad_db.report.grid import lay_out
 from promptad_db.result_set import Section

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
 
-from promptad_db.db.lists import SORTS, RunSearch, choices, experiments, find_runs, run_places
+from promptad_db.db.queries.lists import SORTS, RunSearch, choices, experiments, find_runs, run_places
 from promptad_db.ui.filters import chosen, counted, number_of, text_of
 from promptad_db.ui.pages import page, shown_by
 

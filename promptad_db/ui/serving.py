@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from promptad_db.db.connect import Where
+    from promptad_db.db.engine.connect import Where
 
 
 def serve(

@@ -11,7 +11,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from pictured_run import pictured_run
 
-from promptad_db.db.selection import Filters
+from promptad_db.db.queries.selection import Filters
 from promptad_db.page import plot_file, report_page
 
 pytestmark = pytest.mark.slow

@@ -23,8 +23,8 @@ from promptad_db.datasets.synthetic import write_dataset
 
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload([
-    "promptad_db.cli.main", "promptad_db.cli.setup", "promptad_db.cli.fuse", "promptad_db.cli.run", "promptad_db.cli.queries",
-    "promptad_db.cli.reports", "promptad_db.db.migrate", "promptad_db.db.rebuild", "promptad_db.db.reports",
+    "promptad_db.cli.main", "promptad_db.cli.database", "promptad_db.cli.fuse", "promptad_db.cli.run", "promptad_db.cli.queries",
+    "promptad_db.cli.reports", "promptad_db.db.engine.migrate", "promptad_db.db.index.rebuild", "promptad_db.db.queries.reports",
     "promptad_db.ingestion", "promptad_db.fusing", "promptad_db.runner", "promptad_db.model.promptad", "alembic.command",
     "duckdb_sqlalchemy", "open_clip", "pyarrow.parquet", "sklearn.linear_model",
 ])  # fmt: skip

@@ -15,7 +15,7 @@ import tifffile
 from PIL import Image
 from targets import CATEGORY_TARGETS, sound_category, sound_run
 
-from promptad_db.category_files import write_category_files
+from promptad_db.run_folder.category import write_category_files
 
 CORPUS = Path(__file__).parent / "corpus"
 GATE = {

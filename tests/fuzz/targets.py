@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from promptad_db import files, run_folder
-from promptad_db.category_files import read_category_files, read_weights, write_category_files
+from promptad_db import run_folder
 from promptad_db.datasets.images import read_image, read_mask
 from promptad_db.datasets.shots import RUNS_FILE, read_shots_file
 from promptad_db.datasets.split_csv import TABLE, read_split
 from promptad_db.errors import PromptadError
 from promptad_db.fusion.gate import gate_of_document
-from promptad_db.model.words import load_vocabulary
-from promptad_db.readers import (
+from promptad_db.ingestion.readers import (
     ImportOptions,
     anomalib,
     anomalydino,
@@ -33,8 +31,11 @@ from promptad_db.readers import (
     patchcore,
     pipe_tables,
 )
-from promptad_db.readers.store import store
+from promptad_db.ingestion.readers.store import store
+from promptad_db.model.words import load_vocabulary
 from promptad_db.records import CategoryResult, Metric, Render, RunInfo
+from promptad_db.run_folder.category import read_category_files, read_weights, write_category_files
+from promptad_db.storage import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -104,7 +104,7 @@ def server():
 @pytest.fixture(scope="session")
 def template(server):
     """The name of a database with our schema, of which others are copies."""
-    from promptad_db.db.migrate import init
+    from promptad_db.db.engine.migrate import init
 
     server.run("CREATE DATABASE promptad_template")
     assert init(server.address("promptad_template")) == (None, _head())
@@ -112,9 +112,9 @@ def template(server):
 
 
 def _head() -> str:
-    from promptad_db.db import connect
+    from promptad_db.db.engine import schema
 
-    return connect.HEAD
+    return schema.HEAD
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ PASSWORD = "s3cret&'word"
 @pytest.fixture(scope="module")
 def roles(server):
     """The database of the documentation, made by the SQL that stands there; addresses by role."""
-    from promptad_db.db.migrate import init
+    from promptad_db.db.engine.migrate import init
 
     superuser, owner = re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     for statement in filter(str.strip, superuser.split(";")):

@@ -12,7 +12,7 @@ from sql_conformance import POSTGRES_ALLOWED, POSTGRES_FORBIDDEN
 
 from promptad_db import open_db
 from promptad_db.db import index_folders
-from promptad_db.db.postgres_guard import HARMLESS, REFUSED
+from promptad_db.db.guard.postgres import HARMLESS, REFUSED
 from promptad_db.errors import QueryError
 
 CALLABLE = """

@@ -8,9 +8,10 @@ import pytest
 from measured_runs import TIMINGS, Laboratory, both
 
 from promptad_db import open_db
-from promptad_db.db import copy as copying
-from promptad_db.db import index_folders, tables
-from promptad_db.db.copy import copy
+from promptad_db.db import index_folders
+from promptad_db.db.engine import tables
+from promptad_db.db.index import transfer as copying
+from promptad_db.db.index.transfer import copy
 from promptad_db.errors import DatabaseError
 
 

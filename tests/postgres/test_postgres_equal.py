@@ -14,12 +14,13 @@ from measured_runs import TIMINGS, Laboratory, both
 
 from promptad_db import fuse, ingest, start_run
 from promptad_db.cli.options import FORMATS
-from promptad_db.db import index_folders, sql_files
-from promptad_db.db.audit import audit
-from promptad_db.db.compare import compare, compare_variants
-from promptad_db.db.export import exportable
-from promptad_db.db.reports import SECTIONS, report
-from promptad_db.db.selection import Filters
+from promptad_db.db import index_folders
+from promptad_db.db.engine import sql_files
+from promptad_db.db.queries.audit import audit
+from promptad_db.db.queries.compare import compare, compare_variants
+from promptad_db.db.queries.export import exportable
+from promptad_db.db.queries.reports import SECTIONS, report
+from promptad_db.db.queries.selection import Filters
 from promptad_db.report import render
 
 HOSTILE = "<script>alert(1)</script>%s :x 'q' \"d\" \\ \t"

@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from measured_runs import Laboratory, both
 
 from promptad_db import open_db, run_folder
-from promptad_db.db import connect, index_folders, migrate, tables, write
-from promptad_db.db.rebuild import rebuild
+from promptad_db.db import index_folders
+from promptad_db.db.engine import connect, migrate, schema, tables
+from promptad_db.db.index import write
+from promptad_db.db.index.rebuild import rebuild
 from promptad_db.errors import DatabaseError, DatabaseLockedError, SchemaError
 from promptad_db.records import CategoryResult, Metric
 
@@ -33,7 +35,7 @@ def lab():
 def test_a_new_schema_has_the_tables_of_the_models_with_keys_and_byte_order(address):
     with connect.reading(address) as connection:
         inspector = sa.inspect(connection)
-        assert set(inspector.get_table_names()) == {*tables.metadata.tables, connect.REVISION_TABLE}
+        assert set(inspector.get_table_names()) == {*tables.metadata.tables, schema.REVISION_TABLE}
         for table in tables.metadata.tables.values():
             found = inspector.get_columns(table.name)
             assert [(column["name"], column["nullable"]) for column in found] == [
@@ -61,10 +63,10 @@ def test_a_database_without_the_schema_is_refused_with_the_next_command(server, 
 
 
 def test_other_revisions_are_refused(server, address, database, lab):
-    server.run(f"UPDATE {connect.REVISION_TABLE} SET version_num = '9999'", database)
+    server.run(f"UPDATE {schema.REVISION_TABLE} SET version_num = '9999'", database)
     with pytest.raises(SchemaError, match="pip install -U"):
         index_folders([lab.run({"tile": both(0.5, 0.6)})], address)
-    server.run(f"UPDATE {connect.REVISION_TABLE} SET version_num = '0000'", database)
+    server.run(f"UPDATE {schema.REVISION_TABLE} SET version_num = '0000'", database)
     with pytest.raises(SchemaError, match=r"promptad-db (init|migrate)"):
         index_folders([lab.run({"tile": both(0.5, 0.6)})], address)
 
@@ -211,11 +213,11 @@ def test_migrations_make_the_same_schema_in_one_transaction(server):
 
     def dies():
         with connect.migrating(address) as connection:
-            migrate.upgrade(connection)
+            schema.upgrade(connection)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         dies()
     with connect.migrating(address) as connection:
         assert sa.inspect(connection).get_table_names() == []
-    assert migrate.init(address) == (None, connect.HEAD)
+    assert migrate.init(address) == (None, schema.HEAD)

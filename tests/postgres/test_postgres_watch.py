@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from measured_runs import Laboratory, both
 
-from promptad_db import open_db, run_folder, watching
+from promptad_db import open_db, run_folder
 from promptad_db.errors import DatabaseError
+from promptad_db.ingestion import watch as watching
 from promptad_db.records import CategoryResult, Metric
 
 

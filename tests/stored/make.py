@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from promptad_db import start_run
-from promptad_db.db.connect import HEAD
+from promptad_db.db.engine.schema import HEAD
 from promptad_db.run_folder import FORMAT
 
 stored = Path(__file__).resolve().parent

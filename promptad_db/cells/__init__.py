@@ -1,0 +1,1 @@
+"""One cell opened up: its curves, its images and anomaly maps."""

@@ -1,0 +1,94 @@
+"""Which schema a database has, which one this version works with, and the migrations between them."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from promptad_db.db.engine.sql_files import load_views
+from promptad_db.errors import DatabaseError, SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alembic.script import Script
+
+    from promptad_db.db.engine.place import Place
+
+REVISION_TABLE = "promptad_revision"
+HEAD = "0002"
+
+
+def migrations_folder() -> Path:
+    """The migrations: inside the installed package, or at the top of a checkout."""
+    package = Path(__file__).resolve().parents[2]
+    for folder in (package / "migrations", package.parent / "migrations"):
+        if (folder / "env.py").is_file():
+            return folder
+    raise DatabaseError(
+        "the migrations are missing from this installation", "pip install --force-reinstall promptad-db"
+    )
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Run the missing migrations on a connection and make all views anew, in its transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    views = list(load_views())
+    for view in reversed(views):
+        connection.execute(sa.text(f"DROP VIEW IF EXISTS {view.name}"))
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = REVISION_TABLE
+    command.upgrade(config, "head")
+    for view in views:
+        connection.exec_driver_sql(f"CREATE VIEW {view.name} AS {view.sql}")
+
+
+def revisions() -> Iterator[str]:
+    """All revisions that the migrations know, newest first."""
+    return (script.revision for script in scripts())
+
+
+def scripts() -> Iterator[Script]:
+    """All migrations as Alembic knows them, newest first."""
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(migrations_folder())).walk_revisions()
+
+
+def revision_of(connection: sa.Connection) -> str | None:
+    """The schema revision that a database says it has, None when it is not one of ours."""
+    tables = f"""
+        SELECT COUNT(*) FROM information_schema.tables
+        WHERE table_name = '{REVISION_TABLE}' AND table_schema = current_schema()
+    """  # noqa: S608 - our own name
+    if not connection.execute(sa.text(tables)).scalar():
+        return None
+    return connection.execute(sa.text(f"SELECT version_num FROM {REVISION_TABLE}")).scalar()  # noqa: S608 - our own name
+
+
+def check_revision(connection: sa.Connection, place: Place) -> None:
+    """Refuse a database whose schema is not ours, with the command that mends it."""
+    revision = revision_of(connection)
+    if revision == HEAD:
+        return
+    if revision is None:
+        raise SchemaError(
+            f"{place}: not a promptad-db database",
+            f"promptad-db init --db {shlex.quote(str(place))}, or give another --db",
+        )
+    if revision < HEAD:
+        raise SchemaError(
+            f"{place}: schema {revision} is older than this version's {HEAD}",
+            f"upgrade it: promptad-db migrate --db {shlex.quote(str(place))}",
+        )
+    raise SchemaError(
+        f"{place}: schema {revision} is newer than this version's {HEAD}",
+        "upgrade the package: pip install -U promptad-db",
+    )

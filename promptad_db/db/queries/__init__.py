@@ -1,0 +1,1 @@
+"""What is asked of a database: filters in, result sets out, each query in an .sql file."""

@@ -1,0 +1,204 @@
+"""The old estimate beside the truth: how far off, and which conclusions it turns around.
+
+The estimate is ``max AUROC x branch mean / larger branch mean``, from score means alone. The sums are short enough to
+be made here from the audited cells; which cells those are is SQL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from promptad_db.db.engine import connect
+from promptad_db.db.engine.query import execute
+from promptad_db.db.engine.sql_files import load_sql
+from promptad_db.db.queries.interval_columns import NOTE, with_intervals
+from promptad_db.db.queries.selection import BRANCHES, DECIMALS, Filters, section_rows, select
+from promptad_db.errors import NoRowsError
+from promptad_db.result_set import ResultSet, Section
+
+if TYPE_CHECKING:
+    from promptad_db.db.engine.connect import Where
+
+ESTIMATES = ("auto", "stored", "computed")
+
+_CELL = ("dataset", "category", "k_shot", "seed", "task")
+_CELL_KINDS = {
+    "semantic_estimate": "auroc",
+    "memory_estimate": "auroc",
+    "error_semantic": "gap",
+    "error_memory": "gap",
+    "gap_estimate": "gap",
+    "max_auroc": "auroc",
+}
+_TOTAL_KINDS = {
+    "sign_agreement": "auroc",
+    "mean_error_semantic": "points",
+    "mean_error_memory": "points",
+    "max_error": "points",
+    "rank_correlation": "ratio",
+}
+
+_TOTALS_TITLE = "How far the old estimate (max AUROC x branch mean / larger branch mean) is from the truth."
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """``totals`` over all audited cells (errors are mean and largest absolute differences, fractions; rank correlation
+    is Spearman's, of the estimated with the true gap), what becomes of each conclusion, and the cells, worst first.
+    """
+
+    totals: Row
+    conclusions: ResultSet
+    cells: ResultSet
+    notes: list[str] = field(default_factory=list)
+
+    def content(self) -> Row:
+        """Everything as one object: the totals, the conclusions, and every cell."""
+        return {**self.totals, "conclusions": self.conclusions.records(), "cells_detail": self.cells.records()}
+
+    def sections(self, top: int | None = None) -> list[Section]:
+        """Everything as sections, at most ``top`` cells."""
+        totals = {**self.totals, "max_error_cell": _named(self.totals["max_error_cell"])}
+        cells = ResultSet(self.cells.columns, self.cells.rows[:top], self.cells.kinds)
+        return [
+            Section("audit", _TOTALS_TITLE, ResultSet(tuple(totals), [tuple(totals.values())], _TOTAL_KINDS)),
+            Section("conclusions", "What the estimates say, and what is true.", self.conclusions),
+            Section("cells", load_sql("audit", "cells").title, cells),
+        ]
+
+
+def audit(database: Where, filters: Filters, *, estimate: str = "auto", ci: bool = False) -> Audit:
+    """Compare the estimates with the true numbers of the same cells.
+
+    ``estimate`` says which: ``stored`` ones (approx numbers of imported files), those ``computed`` from the score means
+    of the runs, or ``auto``: stored ones where the selection has any, else computed ones. ``ci`` adds intervals of the true
+    numbers.
+    Raises NoRowsError when no cell has both an estimate and a truth.
+    """
+    with connect.reading(database) as connection:
+        filters, notes = select(connection, filters)
+        connection.exec_driver_sql(load_sql("audit", "tables").sql)
+        rows = ResultSet((), [])
+        for source in ESTIMATES[1:] if estimate == "auto" else (estimate,):
+            query = load_sql("audit", f"{source}_estimates")
+            execute(connection, query.sql, branch_a=BRANCHES[0], branch_b=BRANCHES[1])
+            rows = section_rows(connection, "audit", "cells", filters)
+            if rows:
+                notes.append(f"{source} estimates")
+                break
+        summaries = section_rows(connection, "reports", "compare", filters).records()
+        if ci:
+            notes.append(NOTE)
+            rows = with_intervals(connection, Section("cells", "", rows), filters).result
+    if not rows:
+        raise NoRowsError(
+            "no cell has an estimate beside its true AUROCs",
+            "estimates come from imported files, or from the score means of runs that logged both branches",
+        )
+    cells = ResultSet(rows.columns, rows.rows, {**rows.kinds, **_CELL_KINDS})
+    records = cells.records()
+    return Audit(_totals(records), _conclusions(records, summaries), cells, notes)
+
+
+def _totals(records: list[Row]) -> Row:
+    worst = records[0]
+    branch = max(BRANCHES, key=lambda name: abs(worst[f"error_{name}"]))
+    return {
+        "cells": len(records),
+        "sign_agreement": _share(records, lambda row: row["weak_branch"] == row["weak_branch_estimate"]),
+        "mean_error_semantic": _mean(abs(row["error_semantic"]) for row in records),
+        "mean_error_memory": _mean(abs(row["error_memory"]) for row in records),
+        "max_error": abs(worst[f"error_{branch}"]),
+        "max_error_cell": {**{name: worst[name] for name in _CELL}, "branch": branch},
+        "rank_correlation": _spearman([row["gap_estimate"] for row in records], [row["gap"] for row in records]),
+    }
+
+
+def _conclusions(records: list[Row], summaries: list[Row]) -> ResultSet:
+    rows: list[tuple[Any, ...]] = []
+    for task in sorted({row["task"] for row in records}):
+        of_task = [row for row in records if row["task"] == task]
+        rows.append(_weaker(f"{task}: the weaker branch", of_task))
+        rows += [
+            _weaker(f"{task}, {dataset}: the weaker branch", [row for row in of_task if row["dataset"] == dataset])
+            for dataset in sorted({row["dataset"] for row in of_task})
+        ]
+        rows.append(_gap_size(task, of_task))
+        rows.append(_max_against_memory(task, of_task))
+    ratio = _gap_ratio(records, summaries)
+    return ResultSet(("conclusion", "by_the_estimate", "in_truth", "flips"), rows + ([ratio] if ratio else []))
+
+
+def _weaker(question: str, records: list[Row]) -> tuple[Any, ...]:
+    guessed = _majority([row["weak_branch_estimate"] for row in records])
+    true = _majority([row["weak_branch"] for row in records])
+    return question, guessed[1], true[1], guessed[0] != true[0]
+
+
+def _majority(weak: list[str]) -> tuple[str, str]:
+    counts = {branch: weak.count(branch) for branch in BRANCHES}
+    winner = max(BRANCHES, key=lambda branch: counts[branch]) if len(set(counts.values())) > 1 else "neither"
+    return winner, f"{winner}, in {max(counts.values())}/{len(weak)} cells"
+
+
+def _gap_size(task: str, records: list[Row]) -> tuple[Any, ...]:
+    guessed = _mean(abs(row["gap_estimate"]) for row in records)
+    true = _mean(abs(row["gap"]) for row in records)
+    return f"{task}: the mean absolute gap", f"{100 * guessed:.2f} points", f"{100 * true:.2f} points", None
+
+
+def _max_against_memory(task: str, records: list[Row]) -> tuple[Any, ...]:
+    fused = [row for row in records if row["max_auroc"] is not None]
+    same = sum(row["max_auroc"] <= row["memory_estimate"] + 10**-DECIMALS for row in fused)
+    above = sum(row["max_auroc"] > row["memory"] for row in fused)
+    gain = _mean(row["max_auroc"] - row["memory"] for row in fused)
+    guessed = (
+        f"yes, in {same}/{len(fused)} cells" if same * 2 > len(fused) else f"no, only in {same}/{len(fused)} cells"
+    )
+    true = f"{'no: above it' if above * 2 > len(fused) else 'above it only'} in {above}/{len(fused)} cells, {100 * gain:+.2f} points"
+    return f"{task}: is max just memory?", guessed, true, (same * 2 > len(fused)) == (above * 2 > len(fused))
+
+
+def _gap_ratio(records: list[Row], summaries: list[Row]) -> tuple[Any, ...] | None:
+    """The mean absolute gap of SEG over that of CLS; a task without estimates counts with its true gaps."""
+    true = {row["task"]: row["mean_abs_gap"] for row in summaries}
+    if not true.get("cls") or not true.get("seg"):
+        return None
+    guessed = true.copy()
+    for task in ("cls", "seg"):
+        gaps = [abs(row["gap_estimate"]) for row in records if row["task"] == task]
+        guessed[task] = _mean(gaps) if gaps else true[task]
+    if not guessed["cls"]:
+        return None
+    by_estimate, in_truth = guessed["seg"] / guessed["cls"], true["seg"] / true["cls"]
+    return "gap of seg over gap of cls", f"{by_estimate:.2f}", f"{in_truth:.2f}", (by_estimate > 1) != (in_truth > 1)
+
+
+def _named(cell: Row) -> str:
+    return f"{cell['dataset']} {cell['category']} K={cell['k_shot']} {cell['task']} {cell['branch']}"
+
+
+def _mean(values: Any) -> float:
+    listed = list(values)
+    return round(fmean(listed), DECIMALS) if listed else 0.0
+
+
+def _share(records: list[Row], holds: Any) -> float:
+    return round(sum(map(bool, map(holds, records))) / len(records), DECIMALS)
+
+
+def _spearman(one: list[float], other: list[float]) -> float | None:
+    """Rank correlation with tied ranks averaged; None where all are tied."""
+    import numpy as np
+
+    ranks = []
+    for values in (one, other):
+        ordered = np.sort(values)
+        ranks.append(np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right"))
+    if min(len(set(rank.tolist())) for rank in ranks) < 2:  # noqa: PLR2004 - a constant has no ranks
+        return None
+    return round(float(np.corrcoef(ranks[0], ranks[1])[0, 1]), DECIMALS)

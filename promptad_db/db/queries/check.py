@@ -1,0 +1,177 @@
+"""What is wrong with the numbers, or with the database: one check is one .sql file, a finding one row of its answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from promptad_db import run_folder
+from promptad_db.db.engine import connect
+from promptad_db.db.engine.query import fetch
+from promptad_db.db.engine.sql_files import load_sql, names
+from promptad_db.db.queries.contrasts import contrasts
+from promptad_db.db.queries.selection import Filters, choose_runs, fill
+from promptad_db.errors import NoRowsError, UsageError
+from promptad_db.result_set import ResultSet, Section
+from promptad_db.storage import folder_at
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Sequence
+
+    import sqlalchemy as sa
+
+SEVERITIES = ("error", "warning", "info")
+FOLDERS_GONE = "folders-gone"
+_TOO_FEW_IMAGES = "too-few-images"
+
+_CELL = ("experiment", "method", "variant", "dataset", "category", "k_shot", "seed", "task", "branch")
+_COLUMNS = ("severity", "check", *_CELL, "runs", "run_id", "what", "advice")
+_SHOWN = (*_CELL, "runs", "what", "advice")
+_SHOWN_WHERE_THEY_DIFFER = ("experiment", "method", "variant", "advice")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the checks found, the gravest first: one row a finding. ``ran`` counts them by check and severity.
+
+    The columns of a cell (dataset, category, k_shot, seed, task, ...) are None where a finding is about more than one;
+    ``runs`` counts the runs that it holds for, ``run_id`` is the one whose figures are told.
+    """
+
+    findings: ResultSet
+    ran: ResultSet
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def errors(self) -> int:
+        """How many findings are errors."""
+        return sum(row["severity"] == "error" for row in self.findings.records())
+
+    def content(self) -> Row:
+        """Everything as one object: the checks that ran, and every finding."""
+        return {"checks": self.ran.records(), "findings": self.findings.records()}
+
+    def sections(self, top: int | None = None) -> list[Section]:
+        """For people: what ran, and a section a check with findings, at most ``top`` of them each."""
+        found = self.findings.records()
+        by_check = [[row for row in found if row["check"] == name] for name in dict.fromkeys(_column(found, "check"))]
+        title = "How many findings each check has."
+        return [Section("checks", title, self.ran), *(_section(rows, top) for rows in by_check)]
+
+
+def check(
+    db: str | os.PathLike[str] | None = None,
+    filters: Filters | None = None,
+    *,
+    only: Sequence[str] = (),
+    severity: str = "info",
+) -> Checked:
+    """Look for what makes numbers wrong or not comparable in the runs that the filters choose, and for broken rows.
+
+    ``db`` is a database, else PROMPTAD_DB, else ./promptad.duckdb; ``only`` names the checks to run, by default all;
+    ``severity`` (error, warning, info) is the least that is told. Raises UsageError for an unknown name, NoRowsError
+    when no run matches.
+    """
+    known = [*names("checks"), FOLDERS_GONE]
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        raise UsageError(f"no check is called {unknown[0]}", f"the checks are {', '.join(known)}")
+    if severity not in SEVERITIES:
+        raise UsageError(f"no severity is called {severity}", f"the severities are {', '.join(SEVERITIES)}")
+    asked = [name for name in known if name in only or not only]
+    told = SEVERITIES[: SEVERITIES.index(severity) + 1]
+    with connect.reading(connect.database_path(db)) as connection:
+        filters, notes = choose_runs(connection, filters or Filters())
+        fill(connection, "checked", filters)
+        if not connection.exec_driver_sql("SELECT COUNT(*) FROM chosen").scalar():
+            raise NoRowsError("no run matches; there is nothing to check", "see what there is: promptad-db runs list")
+        found = {name: _merged(name, _rows(connection, name)) for name in asked}
+    rows = [row for name in asked for row in found[name] if row["severity"] in told]
+    rows.sort(key=lambda row: SEVERITIES.index(row["severity"]))
+    counts = Counter((row["check"], row["severity"]) for row in rows)
+    ran = [(name, *(counts[name, level] for level in SEVERITIES)) for name in asked]
+    return Checked(
+        ResultSet(_COLUMNS, [tuple(row[column] for column in _COLUMNS) for row in rows]),
+        ResultSet(("check", "errors", "warnings", "infos"), ran),
+        notes,
+    )
+
+
+def _rows(connection: sa.Connection, name: str) -> list[Row]:
+    if name == _TOO_FEW_IMAGES:
+        _fill_paired_gaps(connection)
+    if name != FOLDERS_GONE:
+        return fetch(connection, load_sql("checks", name).sql).records()
+    query = (
+        "SELECT chosen.run_id, runs.folder FROM chosen JOIN runs ON runs.run_id = chosen.run_id ORDER BY chosen.number"
+    )
+    return [
+        {
+            **dict.fromkeys(_CELL),
+            "severity": "error",
+            "run_id": run_id,
+            "what": f"folders of runs in {folder_at(folder).parent} are gone",
+            "advice": "bring them back, or ingest them from where they are now; without them fuse and rebuild lose the run",
+        }
+        for run_id, folder in fetch(connection, query).rows
+        if not run_folder.is_run_folder(folder_at(folder))
+    ]
+
+
+def _fill_paired_gaps(connection: sa.Connection) -> None:
+    """Make the table of the paired intervals that the cells' gaps have."""
+    gaps = contrasts(connection, "checked_gaps", Filters())
+    known = [
+        (int(number), category, gap.found.reach()) for (number, category), gap in gaps if gap.difference and gap.found
+    ]
+    columns = ("numbers", "names", "half_widths")
+    given = {column: [row[place] for row in known] for place, column in enumerate(columns)}
+    fill(connection, "paired_gaps", Filters(), **given)
+
+
+def _merged(name: str, rows: Iterable[Row]) -> list[Row]:
+    """Rows that tell the same of several runs made one: of a category, or else in the same words."""
+    merged: dict[tuple[Any, ...], list[Row]] = {}
+    for number, row in enumerate(rows):
+        about = [row[column] for column in ("dataset", "category", "task")] if row["category"] else [row["what"]]
+        key = (row["severity"], row["experiment"], row["branch"], *about)
+        merged.setdefault(key if row["run_id"] else (number,), []).append(row)
+    return [
+        {
+            **same[0],
+            **{column: same[0][column] if len(set(_column(same, column))) == 1 else None for column in _CELL},
+            "check": name,
+            "runs": len(set(_column(same, "run_id")) - {None}) or None,
+        }
+        for same in merged.values()
+    ]
+
+
+def _section(rows: list[Row], top: int | None) -> Section:
+    """The findings of one check: its title, what to do where that is the same for all, and the columns that tell some."""
+    name = rows[0]["check"]
+    columns = [column for column in _SHOWN if any(value is not None for value in _column(rows, column))]
+    columns = [
+        column for column in columns if column not in _SHOWN_WHERE_THEY_DIFFER or len(set(_column(rows, column))) > 1
+    ]
+    title = _title(name)
+    if "advice" not in columns:
+        title += f" What to do: {rows[0]['advice']}."
+    if top is not None and len(rows) > top:
+        title += f" Shown are {top} of {len(rows)}; --top N shows more, --format csv all of them."
+    shown = [tuple(row[column] for column in ("severity", *columns)) for row in rows[:top]]
+    return Section(name, title, ResultSet(("severity", *columns), shown))
+
+
+def _title(name: str) -> str:
+    if name == FOLDERS_GONE:
+        return "The database speaks of run folders that are not where it says: they are the truth, it is their index."
+    return load_sql("checks", name).title
+
+
+def _column(rows: Iterable[Row], name: str) -> list[Any]:
+    return [row[name] for row in rows]

@@ -1,0 +1,189 @@
+"""Two runs, experiments, variants, methods or branches against each other, over the cells that both have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from promptad_db.db.engine import connect
+from promptad_db.db.engine.query import execute, fetch
+from promptad_db.db.engine.sql_files import load_sql
+from promptad_db.db.queries.contrasts import contrasts
+from promptad_db.db.queries.interval_columns import NOTE, SIDES, add_intervals, add_p_values, with_intervals
+from promptad_db.db.queries.reports import Report
+from promptad_db.db.queries.selection import Filters, resolve_runs, section_rows, select, unselect
+from promptad_db.db.queries.variants import (
+    BASELINE,
+    WEAK,
+    protocol_differences,
+    shown_branches,
+    sides,
+    variant_sections,
+)
+from promptad_db.errors import NoRowsError, UsageError
+from promptad_db.result_set import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import sqlalchemy as sa
+
+    from promptad_db.db.engine.connect import Where
+
+KINDS = ("run", "experiment", "method", "variant", "branch")
+_COLUMN = {"experiment": "experiment", "method": "method", "variant": "variant"}
+_FILTER = {"run": "run_ids", "experiment": "experiments", "method": "methods", "variant": "variants"}
+
+
+def compare(
+    database: Where,
+    first: str,
+    second: str,
+    filters: Filters,
+    *,
+    kind: str = "auto",
+    branch: str | None = None,
+    ci: bool = False,
+) -> Report:
+    """Totals and categories of ``second`` against ``first``; wins are cells where ``second`` is higher.
+
+    ``kind`` says what the two names are (run, experiment, method, variant, branch); ``auto`` finds out. ``branch``
+    keeps one branch; by default the totals show every branch that both sides have. Where all cells of a row have scores,
+    ``p_value`` is that of its delta over the sampling of test images; ``ci`` adds intervals.
+    Raises UsageError when a name may mean two things, NoRowsError when it means none or no cell is shared.
+    """
+    with connect.reading(database) as connection:
+        if kind == "auto":
+            kind = _kind_of(connection, first, second)
+        notes: list[str] = []
+        runs = []
+        for table, name in (("side_a", first), ("side_b", second)):
+            notes += [note for note in _fill(connection, table, name, kind, filters) if note not in notes]
+            if kind == "branch":
+                _merge_branches(connection, table, name, f"{first}, {second}")
+            runs.append(_runs(connection, table))
+        if branch is not None and kind != "branch":
+            for table in ("side_a", "side_b"):
+                _merge_branches(connection, table, branch, branch)
+        different = protocol_differences(connection, *runs)
+        if different:
+            notes.append(f"the two differ in {different}; their numbers may not be comparable")
+        connection.exec_driver_sql(f"CREATE TEMPORARY VIEW both_sides AS {load_sql('compare', 'both_sides').sql}")
+        sides = f"a is {kind} {first}, b is {kind} {second}."
+        branches = (first, second) if kind == "branch" else (branch, branch)
+        sections = [
+            _tested(connection, _section(connection, name, filters, sides), filters, branches, ci=ci)
+            for name in ("totals", "categories")
+        ]
+        if ci:
+            notes.append(NOTE)
+        left_out = fetch(connection, load_sql("compare", "left_out").sql).records()[0]
+    shared = sum(row["cells"] for row in sections[0].result.records())
+    if not shared:
+        raise NoRowsError(
+            f"{first} and {second} share no cell", "they need the same task, data set, category, K and seed"
+        )
+    alone = left_out["cells_a"] + left_out["cells_b"] - 2 * shared
+    if alone:
+        notes.append(f"{alone} numbers that only one of the two has are left out")
+    return Report(sections, notes)
+
+
+def compare_variants(
+    database: Where,
+    variants: Sequence[str],
+    filters: Filters,
+    *,
+    min_gap: float = WEAK,
+    branch: str | None = None,
+    ci: bool = False,
+) -> Report:
+    """The sections *variants* and *repairs* of the first variant against the others; of one alone, against baseline.
+
+    ``min_gap`` (a fraction) says from where on the reference's semantic branch is weak; ``branch`` keeps one branch.
+    Raises NoRowsError when a variant has no number, or no cell is shared.
+    """
+    named = tuple(dict.fromkeys(variants))
+    if len(named) == 1 and named[0] != BASELINE:
+        named = (BASELINE, *named)
+    if len(named) == 1:
+        raise UsageError(f"only {BASELINE} is named", "name those to compare with it: --variants baseline,memory_only")
+    with connect.reading(database) as connection:
+        filters, notes = select(connection, replace(filters, variants=named), each_variant=True)
+        found = sides(connection, named[0])
+        missing = [variant for variant in named if variant not in {found.reference, *found.others}]
+        if missing:
+            raise NoRowsError(f"no run of the variant {missing[0]} matches", "see what there is: promptad-db runs list")
+        sections = variant_sections(connection, filters, found.reference, min_gap=min_gap, branch=branch)
+        if ci:
+            notes.append(NOTE)
+            given = {"reference": found.reference, "shown": shown_branches(filters, branch)}
+            sections = [with_intervals(connection, section, filters, **given) for section in sections]
+    if not any(row["cells"] for row in sections[0].result.records()):
+        raise NoRowsError(
+            f"{', '.join(found.others)} and {found.reference} share no cell",
+            "they need the same experiment, method, task, data set, category, K and seed",
+        )
+    return Report(sections, notes + found.notes)
+
+
+def _section(connection: sa.Connection, name: str, filters: Filters, sides: str) -> Section:
+    result = section_rows(connection, "compare", name, filters)
+    return Section(name, f"{sides} {load_sql('compare', name).title}", result)
+
+
+def _tested(
+    connection: sa.Connection, section: Section, filters: Filters, branches: Sequence[str | None], *, ci: bool
+) -> Section:
+    """The section with the p value of each delta, and its intervals; as it is where no delta can be tested."""
+    given = {"section": section.name, "first_branch": branches[0], "second_branch": branches[1]}
+    found = dict(contrasts(connection, "sides", filters, **given))
+    tested = add_p_values(section, SIDES[section.name], found)
+    return add_intervals(tested, SIDES[section.name], found, filters) if ci else tested
+
+
+def _kind_of(connection: sa.Connection, first: str, second: str) -> str:
+    """What both names are; a full run id wins over a name, and names must not be ambiguous."""
+    found = [kind for kind, column in _COLUMN.items() if _exist(connection, "runs", column, first, second)]
+    if _exist(connection, "metrics", "branch", first, second):
+        found.append("branch")
+    if not found:
+        try:
+            resolve_runs(connection, (first, second))
+        except NoRowsError as error:
+            raise NoRowsError(
+                f"{first} and {second} are not two runs, experiments, methods, variants or branches of the database",
+                "see what there is: promptad-db runs list",
+            ) from error
+        return "run"
+    if len(found) > 1:
+        raise UsageError(f"{first} and {second} may be {' or '.join(found)}", f"say which: --by {found[0]}")
+    return found[0]
+
+
+def _exist(connection: sa.Connection, table: str, column: str, *names: str) -> bool:
+    query = f"SELECT COUNT(DISTINCT {column}) FROM {table} WHERE {column} IN (:first, :second)"  # noqa: S608
+    return execute(connection, query, first=names[0], second=names[1]).scalar() == len(set(names))
+
+
+def _fill(connection: sa.Connection, table: str, name: str, kind: str, filters: Filters) -> list[str]:
+    """Select one side and keep it in a temporary table of its own."""
+    if kind != "branch":
+        side: dict[str, Any] = {_FILTER[kind]: (name,)}
+        filters = replace(filters, **side)
+    _, notes = select(connection, filters)
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {table} AS {load_sql('compare', 'side').sql}")
+    unselect(connection)
+    if kind == "run":
+        connection.exec_driver_sql(f"UPDATE {table} SET seed = NULL, k_shot = 0")  # noqa: S608
+    return notes
+
+
+def _merge_branches(connection: sa.Connection, table: str, branch: str, label: str) -> None:
+    """Keep one branch of a side, under a label that both sides share."""
+    execute(connection, f"DELETE FROM {table} WHERE branch <> :branch", branch=branch)  # noqa: S608
+    execute(connection, f"UPDATE {table} SET branch = :label", label=label)  # noqa: S608
+
+
+def _runs(connection: sa.Connection, table: str) -> list[str]:
+    return [row[0] for row in fetch(connection, f"SELECT DISTINCT run_id FROM {table} ORDER BY run_id").rows]  # noqa: S608

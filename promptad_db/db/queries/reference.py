@@ -1,0 +1,35 @@
+"""The published results beside a selection: published.csv, shipped as data.
+
+``published.csv`` has one row a method, data set, K and level: ``mean`` and ``std`` of the AUROC over the categories, in
+percent as printed, with the ``precision`` of the print; what is known of the protocol (``protocol``, ``backbone``, input
+``resolution`` and ``rendered`` size in pixels, epoch ``selection``, ``seeds``, ``auxiliary`` = trained on anomalies of
+other data); the paper (``source``), where the figure was read (``seen_in``), and whether that settles it (``confirmed``).
+What is not known is left empty.
+"""
+
+from __future__ import annotations
+
+import csv
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from promptad_db.datasets.categories import KINDS
+from promptad_db.db.engine.query import execute
+from promptad_db.db.engine.sql_files import load_sql
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+
+def add_published(connection: sa.Connection) -> None:
+    """Make the temporary table of published means, which the section *reference* reads."""
+    query, columns = load_sql("selection", "published"), published()
+    given = {name: columns[name] for name in query.parameters if name in columns}
+    execute(connection, query.sql, **given, of_categories=[len(KINDS[name]) for name in columns["dataset"]])
+
+
+def published() -> dict[str, list[str]]:
+    """The columns of the table, as text."""
+    text = (resources.files("promptad_db.db.queries") / "published.csv").read_text("utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    return {name: [row[name] for row in rows] for name in rows[0]}

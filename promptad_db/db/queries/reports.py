@@ -1,0 +1,105 @@
+"""The sections of the report, each one .sql file over the selection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from promptad_db.db.engine import connect
+from promptad_db.db.engine.query import fetch
+from promptad_db.db.engine.sql_files import load_sql
+from promptad_db.db.queries import reference, variants
+from promptad_db.db.queries.interval_columns import NOTE, with_intervals
+from promptad_db.db.queries.selection import BRANCHES, Filters, section_rows, select
+from promptad_db.db.queries.significance import significance_section
+from promptad_db.errors import UsageError
+from promptad_db.result_set import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import sqlalchemy as sa
+
+    from promptad_db.db.engine.connect import Where
+
+SECTIONS = (
+    "summary", "datasets", "worst", "k-shot", "categories", "fusion", "compare", "variants", "repairs", "gate",
+    "gate-picks", "cost", "significance", "paper", "reference",
+)  # fmt: skip
+_WHERE_FITTING = {
+    "variants": "variants", "repairs": "variants", "gate": "gate", "gate-picks": "gate", "cost": "cost",
+    "significance": "significance",
+}  # fmt: skip
+_ON_REQUEST = ("reference",)  # hundreds of rows
+_OF_SEMANTIC_AND_MEMORY = ("gate", "gate-picks", "cost")
+
+
+@dataclass(frozen=True)
+class Report:
+    """The sections of a report, and what its reader must know beside them."""
+
+    sections: list[Section]
+    notes: list[str] = field(default_factory=list)
+
+
+def report(
+    database: Where,
+    filters: Filters,
+    *,
+    sections: Sequence[str] = (),
+    top: int = 10,
+    min_gap: float | None = None,
+    ci: bool = False,
+) -> Report:
+    """The sections asked for, by default all that have something to say: ``compare`` needs both tasks, ``fusion`` true
+    AUROCs, ``variants`` and ``repairs`` several variants, ``cost`` timings, ``gate`` and ``gate-picks`` a gate,
+    ``significance`` scores to test; ``reference`` must be asked for.
+
+    ``top`` limits *worst* and *repairs*; ``min_gap`` (a fraction) is the smallest gap in *worst*, by default 0, and of
+    what *repairs* takes for weak, by default 0.05; ``ci`` adds intervals (see interval_columns). Raises NoRowsError when
+    nothing matches.
+    """
+    unknown = [name for name in sections if name not in SECTIONS]
+    if unknown:
+        raise UsageError(f"no section is called {unknown[0]}", f"the sections are {', '.join(SECTIONS)}")
+    with connect.reading(database) as connection:
+        each_variant = bool(sections) and set(sections) <= set(variants.SECTIONS)
+        filters, notes = select(connection, filters, each_variant=each_variant)
+        if "reference" in sections:
+            reference.add_published(connection)
+        names = list(dict.fromkeys(sections)) or _fitting(connection, filters)
+        of_variants: dict[str, Section] = {}
+        if not set(names).isdisjoint(variants.SECTIONS):
+            weak = variants.WEAK if min_gap is None else min_gap
+            of_variants, more = variants.against_reference(connection, filters, min_gap=weak, top=top)
+            notes += more
+        made = [
+            of_variants.get(name) or _section(connection, name, filters, top=top, min_gap=min_gap or 0.0)
+            for name in names
+        ]
+        if ci:
+            notes.append(NOTE)
+            given = variants.parameters(connection, filters) if of_variants else {}
+            made = [with_intervals(connection, section, filters, **given) for section in made]
+    return Report(
+        [section for section in made if sections or section.name not in _WHERE_FITTING or section.result], notes
+    )
+
+
+def _section(connection: sa.Connection, name: str, filters: Filters, *, top: int, min_gap: float) -> Section:
+    if name == "significance":
+        return significance_section(connection, filters)
+    if name in _OF_SEMANTIC_AND_MEMORY:
+        filters = replace(filters, branches=BRANCHES)
+    result = section_rows(connection, "reports", name, filters, top=top, min_gap=min_gap)
+    return Section(name, load_sql("reports", name).title, result)
+
+
+def _fitting(connection: sa.Connection, filters: Filters) -> list[str]:
+    there = fetch(connection, load_sql("lists", "fitting").sql).records()[0]
+    left_out = {name for name, fact in _WHERE_FITTING.items() if not there[fact]}
+    if filters.tasks and len(filters.tasks) == 1:
+        left_out.add("compare")
+    if filters.provenance == "approx":
+        left_out |= {"fusion", "paper", *_WHERE_FITTING}
+    return [name for name in SECTIONS if name not in left_out and name not in _ON_REQUEST]

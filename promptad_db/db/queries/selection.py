@@ -1,0 +1,218 @@
+"""What a report is about: the filters, and the temporary tables that they fill."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from promptad_db.db.engine.query import execute, fetch
+from promptad_db.db.engine.sql_files import load_sql
+from promptad_db.db.queries.column_kinds import COLUMN_KINDS
+from promptad_db.errors import NoRowsError, UsageError
+
+if TYPE_CHECKING:
+    from promptad_db.result_set import ResultSet
+
+DECIMALS = 12
+
+BRANCHES = ("semantic", "memory")
+
+_BOTH_TRUTHS = """
+SELECT EXISTS (SELECT 1 FROM numbers WHERE provenance = 'exact')
+    AND EXISTS (SELECT 1 FROM numbers WHERE provenance = 'reported')
+"""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which cells count, which two branches are compared, and by which numbers; None means all."""
+
+    tasks: tuple[str, ...] | None = None
+    experiments: tuple[str, ...] | None = None
+    datasets: tuple[str, ...] | None = None
+    categories: tuple[str, ...] | None = None
+    k_shots: tuple[int, ...] | None = None
+    seeds: tuple[int, ...] | None = None
+    methods: tuple[str, ...] | None = None
+    variants: tuple[str, ...] | None = None
+    run_ids: tuple[str, ...] | None = None
+    branches: tuple[str, str] = BRANCHES
+    provenance: str = "best"
+
+
+def select(connection: sa.Connection, filters: Filters, *, each_variant: bool = False) -> tuple[Filters, list[str]]:
+    """Fill the temporary tables with the selection; returns the filters as understood, and notes for the reader.
+
+    Of a cell that several variants ran baseline counts, else the latest run, and a note says so; with ``each_variant``
+    it does not, for who looks at every variant by itself. Raises NoRowsError when nothing matches.
+    """
+    filters, notes = choose_runs(connection, filters)
+    fill(connection, "numbers", filters)
+    if connection.execute(sa.text(_BOTH_TRUTHS)).scalar():
+        fill(connection, "superseded", filters)
+    for step in ("pairs", "ages", "seed_means", "summaries"):
+        fill(connection, step, filters)
+    if not connection.execute(sa.text("SELECT COUNT(*) FROM numbers")).scalar():
+        raise NoRowsError(f"no AUROC matches {_described(filters)}", "see what there is: promptad-db runs list")
+    if filters.branches != BRANCHES:
+        _check_branches(connection, filters)
+    found = fetch(connection, load_sql("lists", "cautions").sql).records()[0]
+    return filters, notes + ([] if each_variant else _rivals(found)) + _cautions(found, filters)
+
+
+def choose_runs(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[str]]:
+    """Make the temporary tables and fill the one of runs; returns as ``select`` does. Raises NoRowsError when the database
+    holds no runs.
+    """
+    filters, notes = _with_experiment(connection, filters)
+    for statement in load_sql("selection", "tables").sql.split(";"):
+        connection.exec_driver_sql(statement)
+    fill(connection, "chosen", filters)
+    return filters, notes
+
+
+def _check_branches(connection: sa.Connection, filters: Filters) -> None:
+    there = [row[0] for row in fetch(connection, "SELECT DISTINCT branch FROM numbers ORDER BY branch").rows]
+    missing = [branch for branch in filters.branches if branch not in there]
+    if missing:
+        raise NoRowsError(f"no AUROC of a branch {missing[0]} matches", f"there are {', '.join(there)}")
+
+
+def unselect(connection: sa.Connection) -> None:
+    """Take the temporary tables away, to make room for another selection."""
+    for view in ("cells", "gate_numbers"):
+        connection.exec_driver_sql(f"DROP VIEW {view}")
+    for table in ("chosen", "numbers", "pairs", "seed_means", "summaries", "variant_numbers", "weak_cells"):
+        connection.exec_driver_sql(f"DROP TABLE {table}")
+
+
+def fill(connection: sa.Connection, step: str, filters: Filters, **parameters: Any) -> None:
+    """Fill one of the temporary tables, by its .sql file."""
+    query = load_sql("selection", step)
+    parameters = {**parameters_of(filters), **parameters}
+    execute(connection, query.sql, **{name: parameters[name] for name in query.parameters})
+
+
+def section_rows(connection: sa.Connection, folder: str, name: str, filters: Filters, **parameters: Any) -> ResultSet:
+    """The rows of one .sql file, with branch names in place; averages are rounded to 12 decimals.
+
+    The last digits of a sum depend on the order in which a database adds; rounded they do not.
+    """
+    query = load_sql(folder, name)
+    parameters = {**parameters_of(filters), **parameters}
+    result = fetch(connection, query.sql, **{name: parameters[name] for name in query.parameters})
+    rows = [
+        tuple(round(value, DECIMALS) if isinstance(value, float) else value for value in row) for row in result.rows
+    ]
+    kinds = {column: COLUMN_KINDS[column] for column in result.columns if column in COLUMN_KINDS}
+    return replace(result, rows=rows, kinds=kinds).renamed(branch_names(result.columns, filters.branches))
+
+
+def list_rows(connection: sa.Connection, name: str, filters: Filters) -> ResultSet:
+    """The rows of a file of sql/lists, as they are."""
+    query = load_sql("lists", name)
+    given = parameters_of(filters)
+    return fetch(connection, query.sql, **{name: given[name] for name in query.parameters})
+
+
+def branch_names(columns: tuple[str, ...], branches: tuple[str, str]) -> dict[str, str]:
+    """What columns are called that are named after semantic and memory, where two other branches take their places."""
+    if branches == BRANCHES:
+        return {}
+    names = dict(zip(BRANCHES, branches, strict=True))
+    return {column: re.sub("semantic|memory", lambda found: names[found[0]], column) for column in columns}
+
+
+def _with_experiment(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[str]]:
+    if filters.experiments or filters.run_ids:
+        return replace(filters, run_ids=resolve_runs(connection, filters.run_ids)), []
+    names = [row[0] for row in fetch(connection, load_sql("lists", "experiments").sql).rows]
+    if not names:
+        raise NoRowsError("the database holds no runs yet", "promptad-db ingest PATH")
+    notes = []
+    if len(names) > 1:
+        others = ", ".join(names[1:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")  # noqa: PLR2004
+        notes.append(f"experiment {names[0]}, the most recent; others: {others} (choose with --experiment)")
+    return replace(filters, experiments=(names[0],)), notes
+
+
+def resolve_runs(connection: sa.Connection, wanted: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Run ids from ids or their unambiguous beginnings or ends."""
+    if wanted is None:
+        return None
+    known = [row[0] for row in fetch(connection, "SELECT run_id FROM runs ORDER BY run_id").rows]
+    return tuple(_resolve(name, known) for name in wanted)
+
+
+def _resolve(name: str, known: list[str]) -> str:
+    if name in known:
+        return name
+    matches = [run_id for run_id in known if run_id.startswith(name) or run_id.endswith(name)]
+    if not matches:
+        raise NoRowsError(f"no run is called {name}", "see what there is: promptad-db runs list")
+    if len(matches) > 1:
+        raise UsageError(
+            f"{name} may be any of {len(matches)} runs: {', '.join(matches[:3])}, ...", "give more of the id"
+        )
+    return matches[0]
+
+
+def parameters_of(filters: Filters) -> dict[str, Any]:
+    """What the .sql files may ask for: the filters by their names, and branch_a and branch_b."""
+    values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(filters).items()}
+    first, second = values.pop("branches")
+    return {**values, "branch_a": first, "branch_b": second}
+
+
+def _described(filters: Filters) -> str:
+    given = [
+        f"{name} {', '.join(map(str, value))}"
+        for name, value in asdict(filters).items()
+        if isinstance(value, tuple | list) and name != "branches"
+    ]
+    return "; ".join([*given, f"provenance {filters.provenance}"])
+
+
+def _rivals(found: dict[str, Any]) -> list[str]:
+    notes = []
+    if found["doubled"] > found["of_several_variants"]:
+        notes.append(
+            f"{found['doubled'] - found['of_several_variants']} cells have several runs; the latest counts "
+            "(choose with --run, --method or --variant)"
+        )
+    if found["of_several_variants"]:
+        notes.append(
+            f"{found['of_several_variants']} cells have runs of several variants; baseline counts where it ran, else "
+            "the latest (choose with --variant)"
+        )
+    if found["variants"] > 1:
+        notes.append(f"the cells are of several variants: {found['cells_of_variants']} (choose with --variant)")
+    return notes
+
+
+def _cautions(found: dict[str, Any], filters: Filters) -> list[str]:
+    notes = []
+    if found["ties_by_precision"]:
+        notes.append(
+            f"{found['ties_by_precision']} of the ties are differences below the precision of the reported numbers"
+        )
+    if found["approx"]:
+        notes.append(
+            "approx: guessed from score means without ground truth; these are not AUROCs (see promptad-db audit)"
+        )
+    if found["best_on_test"]:
+        notes.append(
+            f"{found['best_on_test']} of {found['cells']} cells: the epoch was chosen by test AUROC (best_on_test)"
+        )
+    if found["unfinished"]:
+        notes.append(f"{found['unfinished']} of {found['cells']} cells are of runs that did not finish")
+    if found["protocols"] > 1 or found["renderings"] > 1:
+        notes.append(
+            "the runs differ in protocol, epoch selection, backbone or rendering; their numbers are not comparable"
+        )
+    if not found["cells"]:
+        notes.append(f"no cell has a number of {' or '.join(filters.branches)}")
+    return notes

@@ -1,0 +1,109 @@
+"""Imported runs into run folders: a new folder, or what is new added to the one of the same run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from promptad_db import run_folder
+from promptad_db.errors import InputError
+from promptad_db.storage import subfolders
+from promptad_db.storage.files import sha256_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from promptad_db.ingestion.readers.imported import ImportedRun, Reject
+    from promptad_db.records import CategoryResult
+
+
+def store(run: ImportedRun, root: Path, reject: Reject, *, replace_existing: bool) -> Path:
+    """The run folder of an imported run: a new one, or the one of the same run with what is new added to it."""
+    suffix = run.fingerprint()
+    alike = [folder for folder in subfolders(root) if folder.name.endswith(f"-{suffix}")]
+    existing = list(filter(run_folder.is_run_folder, alike))
+    source = {"kind": run.kind, "files": [_source_file(path) for path in sorted(run.files)]}
+    changed = False
+    if existing:
+        folder = existing[-1]
+    else:
+        created_at = run_folder.now()
+        run_id = run_folder.new_run_id(
+            created_at, dataset=run.dataset, k_shot=run.k_shot, seed=run.seed, task=run.task, suffix=suffix
+        )
+        folder = run_folder.create_run(root, run.info(run_id, created_at, source))
+    stored = set(run_folder.list_categories(folder))
+    for category in run.categories:
+        try:
+            result = run.categories[category]
+            if category in stored and _unchanged(folder, result, older=not replace_existing):
+                continue
+            if category in stored and not replace_existing:
+                reason = f"{category} differs from what was ingested before; --replace takes the new numbers"
+                reject(run.origin(category), f"{folder.name}: {reason}")
+                continue
+            run_folder.write_category(folder, result, replace_existing=replace_existing)
+            changed = True
+        except InputError as error:
+            reject(run.origin(category), str(error))
+    if existing and changed:
+        stored_info = run_folder.read_run(folder)
+        run_folder.update_run(
+            folder,
+            source=_merged_source(stored_info.source, source),
+            render=stored_info.render or run.render,
+            finished_at=run_folder.now(),
+        )
+    return folder
+
+
+def _unchanged(folder: Path, result: CategoryResult, *, older: bool) -> bool:
+    """Whether a stored category holds this content; one that cannot be read any more does not.
+
+    With ``older`` one without intervals, as versions before them wrote it, holds it too.
+    """
+    try:
+        stored = run_folder.read_category(folder, result.category)
+    except InputError:
+        return False
+    if older and not stored.placements:
+        metrics = [replace(metric, ci_low=None, ci_high=None) for metric in result.metrics]
+        result = replace(result, metrics=metrics, placements={})
+    return _same(stored, result)
+
+
+def _merged_source(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """What a run came from, with the files of both imports, each at its newest hash."""
+    files = {file["path"]: file for file in [*known.get("files", []), *new["files"]]}
+    return {**new, "files": [files[path] for path in sorted(files)]}
+
+
+def _source_file(path: Path) -> dict[str, str]:
+    return {"path": str(path.resolve()), "sha256": sha256_of(path)}
+
+
+def _same(one: CategoryResult, other: CategoryResult) -> bool:
+    """Whether two results hold the same content."""
+    return (
+        one.images == other.images
+        and _without_defaults(one) == _without_defaults(other)
+        and _same_array(one.labels, other.labels)
+        and _same_array(one.masks, other.masks)
+        and _same_arrays(one.scores, other.scores)
+        and _same_arrays(one.maps, other.maps)
+        and one.placements.keys() == other.placements.keys()
+    )
+
+
+def _without_defaults(result: CategoryResult) -> tuple[Any, ...]:
+    return ([asdict(metric) for metric in result.metrics], result.defect_types, result.timings)
+
+
+def _same_array(one: Any, other: Any) -> bool:
+    return (one is None and other is None) or np.array_equal(one, other)
+
+
+def _same_arrays(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return list(one) == list(other) and all(np.array_equal(one[name], other[name]) for name in one)

@@ -1,0 +1,50 @@
+"""Long work while it goes on: who is called with its progress, and the seconds of its stages."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from promptad_db.records import Cell
+
+logger = logging.getLogger("promptad_db")
+
+
+def _nothing(*_heard: object) -> None:
+    return
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who hears of a pass: ``progress`` of the stage, its steps done and in all; ``cell`` of each finished cell;
+    ``note`` of what a reader must know.
+    """
+
+    progress: Callable[[str, int, int], None] = _nothing
+    cell: Callable[[Cell], None] = _nothing
+    note: Callable[[str], None] = logger.warning
+
+
+class Stopwatch:
+    """Adds up seconds by stage: ``with clock("render"): ...``; a stage may come again."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(stage, time.perf_counter() - started)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Count seconds that were measured elsewhere."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds

@@ -1,0 +1,1 @@
+"""Variances, intervals and tests from sums over images, without numpy."""
