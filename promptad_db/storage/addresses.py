@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from promptad_db.errors import PromptadError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from promptad_db.errors import UsageError
+from promptad_db.storage.driver_errors import reaching
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _PASSWORD = re.compile(r"(://[^/:@]*):[^/]*@")
@@ -76,19 +72,6 @@ def driver_of(path: Path) -> Any:
     """The fsspec file system of a path on a store; OSError without the credentials that it needs."""
     with reaching(path):
         return path.fs  # type: ignore[attr-defined]
-
-
-@contextmanager
-def reaching(where: object) -> Iterator[None]:
-    """Whatever a store's driver raises comes out as an OSError that names the address."""
-    try:
-        yield
-    except (PromptadError, ImportError, ValueError):
-        raise
-    except Exception as error:  # botocore, paramiko and google.auth have errors of their own
-        reason = " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
-        kind = next((one for one in (FileNotFoundError, PermissionError) if isinstance(error, one)), OSError)
-        raise kind(getattr(error, "errno", None) or errno.EIO, reason, str(where)) from error
 
 
 def lock_place(path: Path) -> Path:

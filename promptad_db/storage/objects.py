@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from promptad_db.errors import InputError
-from promptad_db.storage.addresses import driver_of, is_remote, reaching
+from promptad_db.storage.addresses import driver_of, is_remote
+from promptad_db.storage.driver_errors import reaching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -15,7 +15,7 @@ from paramiko import MissingHostKeyPolicy, PKey, SSHClient, SSHException, Transp
 from upath.implementations.sftp import SFTPPath
 from upath.registry import register_implementation as register_path
 
-from promptad_db.storage.addresses import reaching
+from promptad_db.storage.driver_errors import reaching
 from promptad_db.storage.known_hosts import kinds_known, require_known
 
 PROTOCOLS = ("sftp", "ssh")

@@ -35,6 +35,7 @@ def migrations_folder() -> Path:
 
 def upgrade(connection: sa.Connection) -> None:
     """Run the missing migrations on a connection and make all views anew, in its transaction."""
+    import duckdb_sqlalchemy.alembic_impl  # noqa: F401 - makes DuckDB known to Alembic
     from alembic import command
     from alembic.config import Config
 
