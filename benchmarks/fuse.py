@@ -41,7 +41,7 @@ FULL = {"cells": 81, "sample": 6}
 
 
 def spread(count):
-    """``count`` of the 81 cells, spread evenly: (data set, K, category, its number)."""
+    """``count`` of the 81 cells, spread evenly: (dataset, K, category, its number)."""
     every = [(dataset, k, name) for dataset in KINDS for k in (1, 2, 4) for name in sorted(KINDS[dataset])]
     chosen = np.linspace(0, len(every) - 1, count).round().astype(int)
     return [(*every[index], index) for index in chosen]
@@ -65,7 +65,7 @@ def result_of(category, number):
 
 
 def write_runs(root, chosen):
-    """The cells as run folders below ``root``; returns them by (data set, K), and how many images they hold."""
+    """The cells as run folders below ``root``; returns them by (dataset, K), and how many images they hold."""
     by_run = defaultdict(list)
     for dataset, k_shot, category, number in chosen:
         by_run[dataset, k_shot].append((category, number))

@@ -40,7 +40,7 @@ REPORT = ("summary", "datasets", "worst", "k-shot", "categories", "fusion")
 
 
 def settings_of(number):
-    """What the run of this number is: cells of its own, data sets, K and tasks in turn."""
+    """What the run of this number is: cells of its own, datasets, K and tasks in turn."""
     time = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)).isoformat(timespec="microseconds")
     settings = {"dataset": ("mvtec", "visa")[number % 2], "k_shot": (1, 2, 4)[number // 2 % 3], "seed": number // 6}
     run_id = run_folder.new_run_id(time, **settings, task="cls", suffix=f"{number:08x}")

@@ -1,6 +1,6 @@
 """Time the database against MLflow on SQLite: taking runs in, reporting over them, starting up.
 
-The runs are synthetic run folders of reported AUROCs, --categories x --branches numbers a run, over two data sets, three
+The runs are synthetic run folders of reported AUROCs, --categories x --branches numbers a run, over two datasets, three
 K, both tasks and four variants, from a fixed seed. Each run has cells of its own, so a report over everything averages
 every number; the last 24 runs are an experiment of their own, the most recent one.
 

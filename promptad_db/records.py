@@ -76,7 +76,7 @@ MEMORY_ONLY = "memory_only"
 
 @dataclass(frozen=True)
 class Setting:
-    """What distinguishes the runs of one method on one data set."""
+    """What distinguishes the runs of one method on one dataset."""
 
     task: Task
     k_shot: int

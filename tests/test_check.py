@@ -385,7 +385,7 @@ def test_broken_rows_and_lost_folders_are_errors(cli):
     what = {row["what"] for row in rows}
     assert "1 rows of run_categories have no run" in what
     assert "4 rows of image_scores have no image" in what
-    assert "1 rows of run_categories have no category of its data set" in what
+    assert "1 rows of run_categories have no category of its dataset" in what
     assert "1 keys stand twice or more in run_tags" in what
     assert any(row["check"] == FOLDERS_GONE and row["runs"] == 1 for row in rows)
     assert cli("check", "--only", FOLDERS_GONE).code == 1

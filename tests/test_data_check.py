@@ -16,7 +16,7 @@ def picture(path, shade, size=(8, 6)):
 
 @pytest.fixture
 def mvtec(tmp_path):
-    """A sound data set of two categories."""
+    """A sound dataset of two categories."""
     for category, size in (("tile", (8, 6)), ("metal_nut", (20, 20))):
         root = tmp_path / category
         for shade, name in enumerate(

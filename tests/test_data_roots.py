@@ -1,4 +1,4 @@
-"""Data sets on stores: read like those on this machine, with few requests, and refused in one clear line."""
+"""Datasets on stores: read like those on this machine, with few requests, and refused in one clear line."""
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor

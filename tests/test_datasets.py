@@ -1,4 +1,4 @@
-"""Data sets are found by what lies on disk, list the same images everywhere, and say what is missing where."""
+"""Datasets are found by what lies on disk, list the same images everywhere, and say what is missing where."""
 
 import os
 
@@ -311,7 +311,7 @@ def test_another_data_set_than_the_name_says_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "/tmp"])
 def test_a_data_set_s_name_is_a_plain_word(tmp_path, name):
-    with pytest.raises(UsageError, match="not the name of a data set"):
+    with pytest.raises(UsageError, match="not the name of a dataset"):
         open_dataset(name, tmp_path)
 
 

@@ -251,7 +251,7 @@ def test_a_gate_may_hold_out_a_whole_data_set(cli):
     measured_run("pcb1", "pcb2", dataset="visa", seed=1)
     assert cli("fuse", "--rule", "gate", "--hold-out", "dataset").code == 0
     assert {one.dataset for one in read_gate(folder, "tile").cells} == {"visa"}
-    assert "none of this data set" in read_gate(folder, "tile").note()
+    assert "none of this dataset" in read_gate(folder, "tile").note()
 
 
 def test_a_gate_learns_from_all_categories_of_the_runs_whichever_are_fused(cli):

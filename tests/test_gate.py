@@ -116,7 +116,7 @@ def test_a_held_out_data_set_teaches_nothing_of_itself():
         ([], "category", "hold 0"),
         ([lesson("wood")], "category", "hold 1"),
         ([lesson("wood"), Lesson(cell("grid"), {"one": np.zeros(2)}, None)], "category", "hold 1"),
-        ([lesson("wood"), lesson("grid")], "dataset", "other data sets"),
+        ([lesson("wood"), lesson("grid")], "dataset", "other datasets"),
         ([Lesson(cell(name), {"one": np.arange(2.0)}, np.ones(2)) for name in ("wood", "grid")], "category", "everywhere"),
         ([Lesson(cell(name), {"one": np.arange(2.0)}, np.zeros(2)) for name in ("wood", "grid")], "category", "nowhere"),
     ],

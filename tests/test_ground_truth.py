@@ -26,7 +26,7 @@ ORDERS = {
 
 
 def make_data(root, defects):
-    """A data set of one category in MVTec AD layout, 40 x 50 pixels."""
+    """A dataset of one category in MVTec AD layout, 40 x 50 pixels."""
     random = np.random.default_rng(3)
     for defect, index in named(defects, defects):
         image = root / "mvtec" / "carpet" / "test" / defect / f"{index:03d}.png"
@@ -42,7 +42,7 @@ def make_data(root, defects):
 
 @pytest.fixture
 def data_root(tmp_path):
-    """A data set with a category of three test images."""
+    """A dataset with a category of three test images."""
     return make_data(tmp_path / "data", DEFECTS)
 
 

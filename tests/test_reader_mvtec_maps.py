@@ -21,7 +21,7 @@ BRANCHES = ("semantic", "memory")
 
 
 def data_set(*categories, size=(12, 16), images=IMAGES):
-    """A data set with one square defect an anomalous image; returns its root."""
+    """A dataset with one square defect an anomalous image; returns its root."""
     random = np.random.default_rng(1)
     for category in categories or ("bottle",):
         for name in images:

@@ -23,7 +23,7 @@ def beside(cli, *arguments):
 
 @pytest.fixture
 def whole_run(make_run):
-    """A run over all categories of a data set; the mean of branch max is ``best``."""
+    """A run over all categories of a dataset; the mean of branch max is ``best``."""
 
     def make(dataset="visa", best=0.9, leave_out=0, **fields):
         categories = list(KINDS[dataset])[leave_out:]

@@ -17,7 +17,7 @@ SECTIONS = "variants,repairs,gate,gate-picks,cost"
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    """Three variants on two data sets and both tasks; the second half of the runs has neither gate nor timings."""
+    """Three variants on two datasets and both tasks; the second half of the runs has neither gate nor timings."""
     from promptad_db import ingest
 
     place = tmp_path_factory.mktemp("sections")

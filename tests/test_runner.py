@@ -1,4 +1,4 @@
-"""The detector over a data set: exact, shared between runs, resumable, and never testing a support image."""
+"""The detector over a dataset: exact, shared between runs, resumable, and never testing a support image."""
 
 import json
 import shutil

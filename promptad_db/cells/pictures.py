@@ -109,7 +109,7 @@ def data_root_of(info: RunInfo, given: Path | None) -> Path | None:
 
 def image_paths(info: RunInfo, category: str, data_root: Path | None) -> dict[str, Path]:
     """The files of a category's test images by name, below ``data_root`` or where the run found them; empty when the
-    data set is not there.
+    dataset is not there.
     """
     try:
         root = data_root_of(info, data_root)

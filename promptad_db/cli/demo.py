@@ -17,7 +17,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("folder", type=_FOLDER, default=Path("promptad-demo"))
-@click.option("--export-data", type=_FOLDER, metavar="DIR", help="Only write the synthetic data set to DIR.")
+@click.option("--export-data", type=_FOLDER, metavar="DIR", help="Only write the synthetic dataset to DIR.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the synthetic images.")
 @listed("--category", help="Only these categories.")
 @runs_option
@@ -39,7 +39,7 @@ def demo(
 
     if export_data is not None:
         library.export_data(export_data, seed=seed)
-        talk([f"{export_data}: the synthetic data set, in the layout of MVTec AD"])
+        talk([f"{export_data}: the synthetic dataset, in the layout of MVTec AD"])
         return
     from promptad_db.db import db_option
     from promptad_db.db.queries.audit import audit

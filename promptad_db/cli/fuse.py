@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     type=click.Choice(("category", "dataset")),
     default="category",
     show_default=True,
-    help="What a gate must not learn from: the category that it is for, or all of its data set.",
+    help="What a gate must not learn from: the category that it is for, or all of its dataset.",
 )
 @click.option("--replace", is_flag=True, help="Take new numbers for branches that are there with others.")
 @run_filters

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, type=Folder(or_file=True))
 @click.option("--experiment", help="The experiment's name.  [default: told by the folders]")
 @click.option("--method", help="The method's name, for formats that do not tell it.")
-@click.option("--dataset", help="The data set, for files whose folders do not tell it.")
+@click.option("--dataset", help="The dataset, for files whose folders do not tell it.")
 @click.option("--k-shot", type=click.IntRange(min=0), help="K, for files whose folders do not tell it.")
 @click.option("--seed", type=int, help="The seed, for files that do not tell it.")
 @click.option("--task", type=click.Choice(("cls", "seg")), help="The task of the maps given by --branch.")
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     metavar="NAME=DIR",
     help="A tree of TIFF anomaly maps (DIR/<category>/test/<defect>/<id>.tiff) as this branch; needs --data-root.",
 )
-@data_root_option("The data set, in MVTec AD layout, for the ground truth of maps")
+@data_root_option("The dataset, in MVTec AD layout, for the ground truth of maps")
 @click.option("--replace", is_flag=True, help="Take new content for cells that changed since they were ingested.")
 @click.option("--watch", is_flag=True, help="Then go on, until Ctrl-C: take run folders and categories as they appear.")
 @click.option(

@@ -83,7 +83,7 @@ def run_filters(command: Command) -> Command:
     options = (
         click.option("--task", type=click.Choice(("cls", "seg")), help="Image-level (cls) or pixel-level (seg) only."),
         listed("--experiment", help="Only these experiments.  [default: the most recent one]"),
-        listed("--dataset", help="Only these data sets."),
+        listed("--dataset", help="Only these datasets."),
         listed("--category", help="Only these categories."),
         listed("--k-shot", kind=int, help="Only these numbers of shots."),
         listed("--seed", kind=int, help="Only these seeds."),

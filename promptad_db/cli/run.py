@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@data_root_option("The data set, MVTec AD, or VisA in either layout", required=True)
+@data_root_option("The dataset, MVTec AD, or VisA in either layout", required=True)
 @click.option("--dataset", required=True, help="Its name: mvtec, visa, or your own.")
 @click.option("--experiment", default="default", show_default=True, help="The name under which runs are compared.")
 @setting_options
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     type=Folder(exists=True),
     help="Evaluate the saved prompts and galleries of this run folder; no training.",
 )
-@click.option("--check-data", is_flag=True, help="Only check the data set, and print the counts of each category.")
+@click.option("--check-data", is_flag=True, help="Only check the dataset, and print the counts of each category.")
 @output_options
 @runs_option
 @db_option
 @click.pass_context
 def run(ctx: click.Context, /, *, runs: Path | None, db: str | None, **options: Any) -> None:
-    """Run PromptAD on a data set: train on K normal images, score both branches, store exact AUROCs.
+    """Run PromptAD on a dataset: train on K normal images, score both branches, store exact AUROCs.
 
     Every combination of --task, --k-shot, --seed and --variant becomes a run; each image is encoded once for all of
     them. The run folders made are printed, one a line. Ctrl-C keeps finished categories, and --resume goes on.

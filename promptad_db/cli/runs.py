@@ -24,7 +24,7 @@ def runs() -> None:
 @runs.command("list")
 @listed("--experiment", help="Only these experiments.")
 @listed("--task", help="Only these tasks.")
-@listed("--dataset", help="Only these data sets.")
+@listed("--dataset", help="Only these datasets.")
 @click.option("--tag", help="Only runs with this tag.")
 @output_options
 @db_option

@@ -1,4 +1,4 @@
-"""Many runs at once: a grid of settings over several data sets, on several processes or machines."""
+"""Many runs at once: a grid of settings over several datasets, on several processes or machines."""
 
 from __future__ import annotations
 
@@ -131,11 +131,11 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="TOML with the names of these options; what is typed here as well counts.",
 )
 @click.option("--experiment", required=True, help="The name of the sweep, under which its runs are compared.")
-@listed("--dataset", help="The data sets: mvtec, visa, or your own.")
+@listed("--dataset", help="The datasets: mvtec, visa, or your own.")
 @click.option(
     "--data-root",
     multiple=True,
-    help="NAME=FOLDER for each data set, or one FOLDER that holds them all: a folder or an address (s3://, gs://, "
+    help="NAME=FOLDER for each dataset, or one FOLDER that holds them all: a folder or an address (s3://, gs://, "
     "sftp://).",
 )
 @setting_options
@@ -150,7 +150,7 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def run(ctx: click.Context, /, *, runs: Path | None, db: str | None, **options: Any) -> None:
     """Run a grid: every combination of --dataset, --k-shot, --task, --seed and --variant.
 
-    The numbers are those of promptad-db run. Each image is encoded once for all runs of its data set. Ctrl-C keeps what
+    The numbers are those of promptad-db run. Each image is encoded once for all runs of its dataset. Ctrl-C keeps what
     is finished, and the same command goes on; so it does after failures, which it names at the end, with exit code 4.
     With --executor ray all machines need this package, and --runs and --data-root on storage that they share.
     """

@@ -1,4 +1,4 @@
-"""The data sets of the field: their categories, how images and masks lie on disk, and how K shots are drawn."""
+"""The datasets of the field: their categories, how images and masks lie on disk, and how K shots are drawn."""
 
 from __future__ import annotations
 

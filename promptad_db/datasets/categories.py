@@ -1,4 +1,4 @@
-"""Which categories the data sets have, and whether each is a texture or an object.
+"""Which categories the datasets have, and whether each is a texture or an object.
 
 MVTec AD: Bergmann et al., CVPR 2019. VisA: Zou et al., ECCV 2022.
 """

@@ -1,4 +1,4 @@
-"""Reading a whole data set once before a run, to list everything that is amiss with it."""
+"""Reading a whole dataset once before a run, to list everything that is amiss with it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _REPLACE = "replace it by a whole copy or take it out"
 class DataCheck:
     """``rows``: one a category, with counts of images, defect types, readable masks and problems, and the image sizes.
 
-    ``problems``: a line each, naming the file and what mends it; empty for a sound data set. A category that cannot be
+    ``problems``: a line each, naming the file and what mends it; empty for a sound dataset. A category that cannot be
     listed has None for its counts.
     """
 

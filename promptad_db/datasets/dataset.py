@@ -1,4 +1,4 @@
-"""A data set that was found on disk, and its categories: which images are normal shots, which are tested."""
+"""A dataset that was found on disk, and its categories: which images are normal shots, which are tested."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Category:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set on disk. ``root`` is the folder in which its categories lie.
+    """A dataset on disk. ``root`` is the folder in which its categories lie.
 
     ``layout`` is ``folders`` (MVTec AD, and VisA converted to its layout) or ``split_csv`` (VisA as published).
     """

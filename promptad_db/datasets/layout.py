@@ -46,7 +46,7 @@ class LabelledImage:
 
 
 def places(data_root: Path, dataset: str) -> list[Path]:
-    """Where a data set may lie below a data root: it is the root, or is in it under its name or the VisA split's."""
+    """Where a dataset may lie below a data root: it is the root, or is in it under its name or the VisA split's."""
     below = (data_root / dataset, data_root / VISA_SPLIT, data_root / dataset / VISA_SPLIT)
     return list(dict.fromkeys((data_root, *below)))
 
@@ -57,7 +57,7 @@ def is_category(folder: Path) -> bool:
 
 
 def category_root(data_root: Path, dataset: str, category: str) -> Path:
-    """The folder of a category below a data root that is the data set itself or holds it; InputError if neither."""
+    """The folder of a category below a data root that is the dataset itself or holds it; InputError if neither."""
     tried = [place / category for place in places(data_root, dataset)]
     for folder in tried:
         if is_folder(folder / "test"):
@@ -101,7 +101,7 @@ def require_files(images: Sequence[LabelledImage]) -> None:
     for image in images:
         if not is_file(image.path):
             raise InputError(
-                f"{image.path}: no such image", "complete the data set; --check-data lists all that is amiss"
+                f"{image.path}: no such image", "complete the dataset; --check-data lists all that is amiss"
             )
         if image.mask is not None and not is_file(image.mask):
             raise InputError(

@@ -1,6 +1,6 @@
-"""What the folders of a data set hold, on this machine or on a store.
+"""What the folders of a dataset hold, on this machine or on a store.
 
-A store is asked once for each folder, until the data set is opened again: a run sees its data as they were when it
+A store is asked once for each folder, until the dataset is opened again: a run sees its data as they were when it
 began, and knows names and sizes without a request a file.
 """
 

@@ -1,4 +1,4 @@
-"""Finding a data set below a root by what lies there, and saying what was looked for when it is not there."""
+"""Finding a dataset below a root by what lies there, and saying what was looked for when it is not there."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _LOOKED_INTO = 200
 
 
 def open_dataset(name: str, root: str | os.PathLike[str]) -> Dataset:
-    """The data set ``name`` at ``root``, whose layout is recognised by content.
+    """The dataset ``name`` at ``root``, whose layout is recognised by content.
 
     MVTec AD's folders (``<category>/train/good``, ``<category>/test/<defect type>``, ``<category>/ground_truth``), the
-    same with VisA converted to it, or VisA as published (``split_csv/1cls.csv``); the root is the data set itself, or
+    same with VisA converted to it, or VisA as published (``split_csv/1cls.csv``); the root is the dataset itself, or
     holds it in a folder ``name`` or ``1cls``. Categories are sorted. The root may be the address of a
     folder on a store, such as ``s3://bucket/mvtec``.
 
-    Raises InputError, with what was looked for and what is there, when there is none, or when it is another data set
+    Raises InputError, with what was looked for and what is there, when there is none, or when it is another dataset
     than its name says; UsageError for a name that is no plain word.
     """
     if name in {"", ".."} or PurePath(name).name != name:
-        raise UsageError(f"{name!r} is not the name of a data set", f"try {' or '.join(KINDS)}, or a plain word")
+        raise UsageError(f"{name!r} is not the name of a dataset", f"try {' or '.join(KINDS)}, or a plain word")
     try:
         folder = folder_at(root)
         look_again(folder)
@@ -68,7 +68,7 @@ def _folders(place: Path) -> list[str]:
 
 
 def _require_its_own(dataset: Dataset) -> None:
-    """A known name must fit at least one category, lest numbers are stored under the wrong data set."""
+    """A known name must fit at least one category, lest numbers are stored under the wrong dataset."""
     known = KINDS.get(dataset.name)
     if known is None or known.keys() & set(dataset.categories):
         return
@@ -89,13 +89,13 @@ def _nothing_found(name: str, root: Path) -> InputError:
     where = ", ".join(str(place) for place in places(root, name))
     found = sorted(entry.name for entry in entries(root) if not entry.name.startswith("."))
     return InputError(
-        f"{root}: no data set here (looked for {looked_for}, in {where}; found {_first(found)})",
+        f"{root}: no dataset here (looked for {looked_for}, in {where}; found {_first(found)})",
         _hint(name, root),
     )
 
 
 def _hint(name: str, root: Path) -> str:
-    """Where the data set seems to be, when the root is a level too low or too high."""
+    """Where the dataset seems to be, when the root is a level too low or too high."""
     if is_category(root):
         return f"this is the folder of one category: give --data-root {root.absolute().parent}"
     if root.name in {"train", "test", "ground_truth"} and is_category(root.absolute().parent):

@@ -79,7 +79,7 @@ def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
             found = ", ".join(reader.fieldnames or ()) or "nothing"
             raise InputError(
                 f"{table}: no column {', '.join(missing)} (looked for {', '.join(_COLUMNS)}; found {found})",
-                "give the data set its own split_csv/1cls.csv",
+                "give the dataset its own split_csv/1cls.csv",
             )
         for row in reader:
             yield reader.line_num, {column: (row[column] or "").strip() for column in _COLUMNS}

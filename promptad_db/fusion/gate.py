@@ -61,7 +61,7 @@ class Gate:
     def note(self) -> str:
         """What it was trained on, in words."""
         categories = len({(cell.dataset, cell.category) for cell in self.cells})
-        kept_out = "none of this category" if self.hold_out == "category" else "none of this data set"
+        kept_out = "none of this category" if self.hold_out == "category" else "none of this dataset"
         return f"supervised by the labels of {self.images} images of {categories} other categories, {kept_out}"
 
     def document(self) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def trained_gate(lesson: Lesson, lessons: Sequence[Lesson], hold_out: HoldOut) -
     teachers.sort(key=lambda other: (other.cell.dataset, other.cell.category, other.cell.run_id))
     categories = {other.cell.category for other in teachers}
     if len(categories) < FEWEST_CATEGORIES:
-        where = "categories" if hold_out == "category" else "categories of other data sets"
+        where = "categories" if hold_out == "category" else "categories of other datasets"
         raise InputError(
             f"a gate learns on other {where}, at least {FEWEST_CATEGORIES} with both classes; "
             f"the selected runs hold {len(categories)}",

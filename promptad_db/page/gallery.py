@@ -25,7 +25,7 @@ _ABOUT = (
     "branches over the pixels differ most. Brighter is more anomalous; the outline is the ground truth. Each branch has "
     "a colour scale of its own, the same for all images of a cell, for branches score in different units."
 )
-_WITHOUT = " The pictures themselves are not at hand: --data-root says where the data set is."
+_WITHOUT = " The pictures themselves are not at hand: --data-root says where the dataset is."
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def report_page(
 def _about(filters: Filters) -> str:
     """What the numbers are, and which cells were chosen."""
     chosen = {
-        "task": filters.tasks, "experiment": filters.experiments, "data set": filters.datasets,
+        "task": filters.tasks, "experiment": filters.experiments, "dataset": filters.datasets,
         "category": filters.categories, "K": filters.k_shots, "seed": filters.seeds, "method": filters.methods,
         "variant": filters.variants, "run": filters.run_ids,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The gap of each category and K as a heat map: a panel a task and data set."""
+"""The gap of each category and K as a heat map: a panel a task and dataset."""
 
 from __future__ import annotations
 

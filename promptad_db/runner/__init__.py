@@ -1,4 +1,4 @@
-"""Data set + model -> run folders: the detector over categories, K, seeds, tasks and variants, each image read once."""
+"""Dataset + model -> run folders: the detector over categories, K, seeds, tasks and variants, each image read once."""
 
 from promptad_db.errors import UsageError
 

@@ -1,4 +1,4 @@
-"""The pass over a data set: every category is encoded once, and every run that still needs it is trained and scored."""
+"""The pass over a dataset: every category is encoded once, and every run that still needs it is trained and scored."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Backbone:
 
 @dataclass(frozen=True)
 class Request:
-    """Runs of PromptAD on one data set: one for every task, K, seed and variant, over the same categories.
+    """Runs of PromptAD on one dataset: one for every task, K, seed and variant, over the same categories.
 
     ``categories`` of None are all. Shots are drawn by seed, or come from ``shots_file``. ``prompts`` is a TOML file of
     words beside the published ones. ``from_run`` is a run folder whose saved prompts and galleries are evaluated

@@ -1,4 +1,4 @@
-"""Where run folders and data sets are: on this machine, or on a store that fsspec reaches."""
+"""Where run folders and datasets are: on this machine, or on a store that fsspec reaches."""
 
 from promptad_db.storage.addresses import driver_of, folder_at, is_remote, lock_place, modified_at
 from promptad_db.storage.driver_errors import reaching

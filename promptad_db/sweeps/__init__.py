@@ -1,6 +1,6 @@
-"""A grid of settings over several data sets becomes runs, computed by several processes or machines.
+"""A grid of settings over several datasets becomes runs, computed by several processes or machines.
 
-Nothing here loads torch: what does is done by workers. The unit of work is a group, one category of one data set with
+Nothing here loads torch: what does is done by workers. The unit of work is a group, one category of one dataset with
 all its settings, so that each image is encoded once.
 """
 

@@ -79,7 +79,7 @@ class _Driver:
         self.open: set[Path] = set()
 
     def prepare(self, executor: Executor, root: Path) -> None:
-        """Make the run folders of every data set, or find those to go on with."""
+        """Make the run folders of every dataset, or find those to go on with."""
         tasks = [Preparation(self.grid, name, names, root) for name, names in self.categories.items()]
         for answer in executor.answers(tasks, lambda _task: None):
             if answer.error is not None:

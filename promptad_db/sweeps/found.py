@@ -25,7 +25,7 @@ _MARK = re.compile(r"-k(\d+)-s(\d+)-(cls|seg)-")
 
 @dataclass(frozen=True)
 class Group:
-    """One category of a data set, with all settings: what a worker does at a time. ``images`` are its test images."""
+    """One category of a dataset, with all settings: what a worker does at a time. ``images`` are its test images."""
 
     dataset: str
     category: str
@@ -46,7 +46,7 @@ def groups_of(grid: Grid) -> list[Group]:
 
 
 def find_folders(grid: Grid, root: Path) -> dict[tuple[str, Setting], Path]:
-    """The newest run folder below ``root`` for each data set and setting of the grid that has one.
+    """The newest run folder below ``root`` for each dataset and setting of the grid that has one.
 
     What only the loaded model knows (the hash of its weights, its own temperature, the default precision) is not
     compared; the workers compare it before they go on with a run.

@@ -1,4 +1,4 @@
-"""What a sweep is asked to do: every combination of its settings over several data sets, as plain values."""
+"""What a sweep is asked to do: every combination of its settings over several datasets, as plain values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CellKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Grid:
-    """A sweep. ``experiment`` is its name, ``data_roots`` says by data set where it is, ``categories`` of None are all.
+    """A sweep. ``experiment`` is its name, ``data_roots`` says by dataset where it is, ``categories`` of None are all.
 
     ``options`` are what all runs have in common, named as `promptad_db.runner.Request.from_options` takes them: method,
     model, epochs, ... Paths are made absolute, since not every worker is where the driver is.
@@ -85,7 +85,7 @@ class Grid:
         ]
 
     def datasets(self) -> dict[str, tuple[Dataset, tuple[str, ...]]]:
-        """Each data set with the categories asked for; InputError when it is not there, UsageError for a category that
+        """Each dataset with the categories asked for; InputError when it is not there, UsageError for a category that
         none of them has.
         """
         opened = {name: open_dataset(name, root) for name, root in self.data_roots.items()}
@@ -102,7 +102,7 @@ class Grid:
         return {name: (dataset, wanted[name]) for name, dataset in opened.items() if wanted[name]}
 
     def request_options(self, dataset: str, categories: tuple[str, ...], device: str) -> dict[str, Any]:
-        """The options of the request for one data set, for runs that are new or gone on with."""
+        """The options of the request for one dataset, for runs that are new or gone on with."""
         return {
             **self.options,
             "experiment": self.experiment,
@@ -119,9 +119,9 @@ class Grid:
 
 
 def data_roots(datasets: Sequence[str], roots: Sequence[str]) -> dict[str, Path]:
-    """Where each data set is, from NAME=FOLDER for some of them, or one FOLDER for all; a FOLDER may be an address.
+    """Where each dataset is, from NAME=FOLDER for some of them, or one FOLDER for all; a FOLDER may be an address.
 
-    Raises InputError for a store that cannot be reached, UsageError for a data set without a folder, and for the folder
+    Raises InputError for a store that cannot be reached, UsageError for a dataset without a folder, and for the folder
     of none.
     """
     named: dict[str, Path] = {}
@@ -138,7 +138,7 @@ def data_roots(datasets: Sequence[str], roots: Sequence[str]) -> dict[str, Path]
         else:
             common.append(_root_at(root))
     if len(common) > 1:
-        raise UsageError("--data-root names several folders for all data sets", "use --data-root NAME=FOLDER for each")
+        raise UsageError("--data-root names several folders for all datasets", "use --data-root NAME=FOLDER for each")
     without = [name for name in datasets if name not in named]
     if without and not common:
         raise UsageError(f"--data-root says nothing of {without[0]}", f"add --data-root {without[0]}=FOLDER")

@@ -29,7 +29,7 @@ _AGAIN = "start the sweep again: that writes it anew"
 
 @dataclass
 class Record:
-    """A sweep as its driver knows it: the groups (data set and category) with a worker, and why cells failed."""
+    """A sweep as its driver knows it: the groups (dataset and category) with a worker, and why cells failed."""
 
     path: Path
     grid: Grid

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Prepared:
-    """The runs of a data set: folders by setting, (category, setting) that cannot be done and why, notes."""
+    """The runs of a dataset: folders by setting, (category, setting) that cannot be done and why, notes."""
 
     folders: dict[Setting, Path]
     refused: dict[tuple[str, Setting], str]
@@ -37,7 +37,7 @@ class Computed:
 
 @dataclass(frozen=True)
 class Preparation:
-    """Make or find the runs of one data set."""
+    """Make or find the runs of one dataset."""
 
     grid: Grid
     dataset: str

@@ -1,4 +1,4 @@
-"""A data set drawn by programme: twelve categories in the MVTec AD layout, with exact masks, from one seed."""
+"""A dataset drawn by programme: twelve categories in the MVTec AD layout, with exact masks, from one seed."""
 
 from promptad_db.datasets.synthetic.categories import CATEGORIES, HELD_OUT, KINDS, STATES, class_name, states
 from promptad_db.datasets.synthetic.draw import render

@@ -31,7 +31,7 @@ def render(
     """One picture of a category and its mask, both new arrays: uint8 [240, 240, 3] and bool [240, 240].
 
     The mask holds the pixels that the defect changed by at least 10 of 255 in some channel, before the camera's
-    noise. ``look`` draws what pictures of one data set share (colours, sizes); without it every picture has its own.
+    noise. ``look`` draws what pictures of one dataset share (colours, sizes); without it every picture has its own.
     """
     canvas = known_category(category).paint(rng if look is None else look, rng)
     return photograph(canvas, rng, None if defect is None else DEFECTS[defect])

@@ -236,7 +236,7 @@ def _insert_categories(connection: sa.Connection, found: set[tuple[str, str]]) -
 
 
 def add_categories(connection: sa.Connection, kinds: dict[tuple[str, str], str | None]) -> None:
-    """Add those categories, by data set and name, that the database does not know yet."""
+    """Add those categories, by dataset and name, that the database does not know yet."""
     known = sa.select(tables.categories.c.dataset, tables.categories.c.category)
     new = set(kinds) - {(row[0], row[1]) for row in connection.execute(known)}
     if new:

@@ -81,7 +81,7 @@ def compare(
     shared = sum(row["cells"] for row in sections[0].result.records())
     if not shared:
         raise NoRowsError(
-            f"{first} and {second} share no cell", "they need the same task, data set, category, K and seed"
+            f"{first} and {second} share no cell", "they need the same task, dataset, category, K and seed"
         )
     alone = left_out["cells_a"] + left_out["cells_b"] - 2 * shared
     if alone:
@@ -122,7 +122,7 @@ def compare_variants(
     if not any(row["cells"] for row in sections[0].result.records()):
         raise NoRowsError(
             f"{', '.join(found.others)} and {found.reference} share no cell",
-            "they need the same experiment, method, task, data set, category, K and seed",
+            "they need the same experiment, method, task, dataset, category, K and seed",
         )
     return Report(sections, notes + found.notes)
 

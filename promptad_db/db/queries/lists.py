@@ -28,7 +28,7 @@ _KINDS = {"semantic": "auroc", "memory": "auroc", "best_fusion": "auroc", "gap":
 
 @dataclass(frozen=True)
 class RunSearch:
-    """Which runs to list; None means all. ``search`` is part of an id, experiment, method, data set, variant or tag,
+    """Which runs to list; None means all. ``search`` is part of an id, experiment, method, dataset, variant or tag,
     whatever its case.
     """
 

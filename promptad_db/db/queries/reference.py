@@ -1,6 +1,6 @@
 """The published results beside a selection: published.csv, shipped as data.
 
-``published.csv`` has one row a method, data set, K and level: ``mean`` and ``std`` of the AUROC over the categories, in
+``published.csv`` has one row a method, dataset, K and level: ``mean`` and ``std`` of the AUROC over the categories, in
 percent as printed, with the ``precision`` of the print; what is known of the protocol (``protocol``, ``backbone``, input
 ``resolution`` and ``rendered`` size in pixels, epoch ``selection``, ``seeds``, ``auxiliary`` = trained on anomalies of
 other data); the paper (``source``), where the figure was read (``seen_in``), and whether that settles it (``confirmed``).

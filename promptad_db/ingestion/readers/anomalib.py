@@ -56,7 +56,7 @@ _TIMES = {"fit_duration": "fit", "test_duration": "test"}
 
 
 def recognise(path: Path) -> bool:
-    """A CSV with a model, a data set and a measured AUROC, as the pipeline names them."""
+    """A CSV with a model, a dataset and a measured AUROC, as the pipeline names them."""
     header = set(csv_header(path))
     return (
         not header.isdisjoint(_MODEL)
@@ -66,7 +66,7 @@ def recognise(path: Path) -> bool:
 
 
 def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Iterator[ImportedRun]:
-    """One run per file, model, data set, K, seed and task."""
+    """One run per file, model, dataset, K, seed and task."""
     cells = ReportedCells(KIND)
     for path in sorted(paths):
         try:
@@ -96,7 +96,7 @@ def _add_row(path: Path, row: dict[str, str], options: ImportOptions, cells: Rep
         method=options.method or told(model, "model", "--method"),
         variant="baseline",
         task="cls",
-        dataset=told(options.dataset or DATASETS.get(data, data.lower()), "data set", "--dataset"),
+        dataset=told(options.dataset or DATASETS.get(data, data.lower()), "dataset", "--dataset"),
         k_shot=k_shot,
         seed=options.seed if seed is None else seed,
         backbone=_of(row, _BACKBONE),

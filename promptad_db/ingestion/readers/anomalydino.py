@@ -76,7 +76,7 @@ def recognise(path: Path) -> bool:
 
 
 def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Iterator[ImportedRun]:
-    """One run per data set, model, K, preprocessing, seed and task."""
+    """One run per dataset, model, K, preprocessing, seed and task."""
     cells = ReportedCells(KIND)
     for path in sorted(path for path in paths if path.suffix == ".json"):
         try:
@@ -128,7 +128,7 @@ def _setting(path: Path, options: ImportOptions, seed: int | None) -> Setting:
         method=options.method or "AnomalyDINO",
         variant=f"{model} {how}" if match else "baseline",
         task="cls",
-        dataset=told(DATASETS.get(dataset, dataset) or options.dataset, "data set", "--dataset"),
+        dataset=told(DATASETS.get(dataset, dataset) or options.dataset, "dataset", "--dataset"),
         k_shot=told(options.k_shot if k_shot is None else k_shot, "K", "--k-shot"),
         seed=seed,
         backbone=_RESOLUTION.sub("", model) if match else "",

@@ -187,7 +187,7 @@ def _place(path: Path, options: ImportOptions) -> tuple[Path, str, int]:
             return folders[index + 2], folders[index + 1].name, int(match[1])
     if options.dataset is None or options.k_shot is None:
         raise InputError(
-            "its folders do not tell data set and K (expected <dataset>/k_<K>/...)", "give --dataset and --k-shot"
+            "its folders do not tell dataset and K (expected <dataset>/k_<K>/...)", "give --dataset and --k-shot"
         )
     return folders[0], options.dataset, options.k_shot
 

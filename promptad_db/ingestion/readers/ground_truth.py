@@ -1,6 +1,6 @@
 """Finding the ground truth of scores whose file does not name its images.
 
-Such scores are in the order in which a program walked the data set, and the order of the defect folders is unknown. So
+Such scores are in the order in which a program walked the dataset, and the order of the defect folders is unknown. So
 candidates are tried, and one is believed only if it reproduces an AUROC that the source itself reported.
 """
 
@@ -40,7 +40,7 @@ def add_ground_truth(
     ``reported`` are the AUROCs (0..1) of the source by branch. Returns the render settings that reproduced one of them
     to 1e-4 and the exact metrics, of which all but the reproduced order is new knowledge.
 
-    Raises InputError when the data set does not fit or no candidate reproduces a reported number.
+    Raises InputError when the dataset does not fit or no candidate reproduces a reported number.
     """
     folder = category_root(data_root, dataset, result.category)
     renders: list[Render | None] = [None] if task == "cls" else [settled] if settled else [Render(n, n) for n in SIZES]

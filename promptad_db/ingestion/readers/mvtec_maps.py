@@ -95,11 +95,11 @@ def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Itera
 def _run(options: ImportOptions) -> tuple[ImportedRun, Path]:
     if options.data_root is None:
         raise UsageError(
-            "anomaly maps need the ground truth beside them", "give --data-root, the data set in MVTec AD layout"
+            "anomaly maps need the ground truth beside them", "give --data-root, the dataset in MVTec AD layout"
         )
     dataset = options.dataset or options.data_root.resolve().name
     if not dataset:
-        raise UsageError(f"{options.data_root}: its name does not tell the data set", "give --dataset")
+        raise UsageError(f"{options.data_root}: its name does not tell the dataset", "give --dataset")
     if options.k_shot is None:
         raise UsageError("anomaly maps do not tell K", "give --k-shot")
     experiment, method, task = options.experiment or KIND, options.method or "unknown", options.task or "seg"

@@ -134,14 +134,14 @@ def _add(row: Numbers, numbers: Numbers) -> None:
 
 
 def _split(index: str, dataset: str | None) -> tuple[str, str]:
-    """The data set and the category of an index such as ``mvtec-metal_nut``; a known data set settles where to cut."""
+    """The dataset and the category of an index such as ``mvtec-metal_nut``; a known dataset settles where to cut."""
     if dataset is not None and index.startswith(f"{dataset}-") and len(index) > len(dataset) + 1:
         return dataset, index.removeprefix(f"{dataset}-")
     match = _INDEX.fullmatch(index)
     if match is None:
         raise InputError(f"{index!r} is not <dataset>-<category>")
     if dataset is not None:
-        raise InputError(f"{index!r} is not of {dataset!r}, the data set that its folder or --dataset tells")
+        raise InputError(f"{index!r} is not of {dataset!r}, the dataset that its folder or --dataset tells")
     return match["dataset"], match["category"]
 
 

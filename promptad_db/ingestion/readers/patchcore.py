@@ -58,7 +58,7 @@ def recognise(path: Path) -> bool:
 
 
 def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Iterator[ImportedRun]:
-    """One run per folder, data set and task."""
+    """One run per folder, dataset and task."""
     cells = ReportedCells(KIND)
     for path in sorted(paths):
         try:
@@ -100,10 +100,10 @@ def _cell(row: dict[str, str], task: Task, category: str, step: float) -> Catego
 
 
 def _split(name: str, dataset: str | None) -> tuple[str, str]:
-    """The data set and the category of a name such as ``mvtec_metal_nut``."""
+    """The dataset and the category of a name such as ``mvtec_metal_nut``."""
     first, _, rest = name.partition("_")
     if dataset is not None:
         return dataset, name.removeprefix(f"{dataset}_") if name.startswith(f"{dataset}_") else rest or name
     if first not in DATASETS or not rest:
-        raise InputError(f"{name!r} is not <dataset>_<category> of a known data set", "give --dataset")
+        raise InputError(f"{name!r} is not <dataset>_<category> of a known dataset", "give --dataset")
     return DATASETS[first], rest

@@ -9,7 +9,7 @@
 AnomalyCLIP (Zhou et al., ICLR 2024, arXiv 2310.18961; zqhang/AnomalyCLIP) has the columns above or those of one level.
 It sees no image of the category: K = 0, branch ``semantic``. APRIL-GAN (Chen et al., 2023, arXiv 2305.17382;
 ByChelsea/VAND-APRIL-GAN) has ``auroc_px, f1_px, ap_px, aupro, auroc_sp, f1_sp, ap_sp``, and before the table its
-arguments, a line each (``... - INFO: k_shot: 4``): data set, mode, K, seed, model. Without images it is ``semantic``; with
+arguments, a line each (``... - INFO: k_shot: 4``): dataset, mode, K, seed, model. Without images it is ``semantic``; with
 them its pixel score is the sum, its image score half the sum, of text and memory, so the branch is ``mean``.
 
 Percents, rounded to one decimal, of which tabulate drops trailing zeros: the precision is 0.1 points, or finer where a
@@ -76,7 +76,7 @@ def recognise(path: Path) -> bool:
 
 
 def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Iterator[ImportedRun]:
-    """One run per log, data set, K, seed and task."""
+    """One run per log, dataset, K, seed and task."""
     cells = ReportedCells(KIND)
     for path in sorted(paths):
         try:
@@ -165,7 +165,7 @@ def _setting(path: Path, table: _Table, options: ImportOptions) -> Setting:
         method=options.method or method,
         variant="baseline",
         task="cls",
-        dataset=told(DATASETS.get(dataset, dataset) or options.dataset, "data set", "--dataset"),
+        dataset=told(DATASETS.get(dataset, dataset) or options.dataset, "dataset", "--dataset"),
         k_shot=told(k_shot, "K", "--k-shot"),
         seed=int(seed) if _WHOLE.fullmatch(seed) else options.seed,
         backbone=told_by_log.get("model", ""),

@@ -1,4 +1,4 @@
--- Runs of one configuration (experiment, method, variant, data set, K, seed, task) with different AUROCs: a seed that
+-- Runs of one configuration (experiment, method, variant, dataset, K, seed, task) with different AUROCs: a seed that
 -- does not reproduce, or two things under one name. A report silently takes the latest. An error from 0.1 points on.
 SELECT
     CASE WHEN MAX(metrics.value) - MIN(metrics.value) >= 0.001 THEN 'error' ELSE 'warning' END AS severity,

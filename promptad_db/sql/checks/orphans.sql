@@ -93,7 +93,7 @@ WITH orphans AS (
             AND images.image = placements.image
     )
     UNION ALL
-    SELECT 'run_categories', 'category of its data set', COUNT(*)
+    SELECT 'run_categories', 'category of its dataset', COUNT(*)
     FROM run_categories
     JOIN runs ON runs.run_id = run_categories.run_id
     WHERE NOT EXISTS (

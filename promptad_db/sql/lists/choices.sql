@@ -1,4 +1,4 @@
--- Every value that a filter may take, with its filter's name and how many runs (of a category: data sets) have it.
+-- Every value that a filter may take, with its filter's name and how many runs (of a category: datasets) have it.
 SELECT 'experiment' AS filter, experiment AS value, COUNT(*) AS runs FROM runs GROUP BY experiment
 UNION ALL SELECT 'dataset', dataset, COUNT(*) FROM runs GROUP BY dataset
 UNION ALL SELECT 'task', task, COUNT(*) FROM runs GROUP BY task

@@ -1,4 +1,4 @@
--- Fill summaries: a row a task, a row a task and data set, and a row a task and K.
+-- Fill summaries: a row a task, a row a task and dataset, and a row a task and K.
 INSERT INTO summaries
 SELECT
     task, dataset, k_shot,

@@ -1,4 +1,4 @@
--- One row a data set and task (per method and variant of an experiment): how often each branch is the weaker one, and mean AUROCs and
+-- One row a dataset and task (per method and variant of an experiment): how often each branch is the weaker one, and mean AUROCs and
 -- gaps over cells, 0..1; left_out counts cells where one of the two is missing or undefined.
 SELECT
     experiment, method, variant, dataset, task,
