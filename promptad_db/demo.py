@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from promptad_db.records import Task
-    from promptad_db.runner import Listener
+    from promptad_db.runner import Callbacks
 
 DATASET = "synthetic"
 EXPERIMENT = "demo"
@@ -34,7 +34,7 @@ SECTIONS = ("summary", "k-shot", "worst", "fusion", "variants", "gate", "cost", 
 
 
 @dataclass(frozen=True)
-class Place:
+class DemoPaths:
     """Where a demo lives: its images, its run folders and its database."""
 
     data: Path
@@ -42,7 +42,7 @@ class Place:
     database: str | Path
 
     @classmethod
-    def below(cls, folder: Path, runs: Path | None = None, database: str | None = None) -> Place:
+    def below(cls, folder: Path, runs: Path | None = None, database: str | None = None) -> DemoPaths:
         """Everything below one folder, but for what is given."""
         return cls(folder / "data", runs or folder / "runs", database or folder / "promptad.duckdb")
 
@@ -66,7 +66,7 @@ def export_data(folder: Path, *, seed: int = 0) -> Path:
 
 
 def demo(
-    place: Place, *, seed: int = 0, categories: tuple[str, ...] | None = None, listener: Listener | None = None
+    place: DemoPaths, *, seed: int = 0, categories: tuple[str, ...] | None = None, callbacks: Callbacks | None = None
 ) -> None:
     """Run PromptAD with the tiny model on the synthetic set, or some categories of it, and fuse the runs by more rules.
 
@@ -76,9 +76,9 @@ def demo(
     from promptad_db.fusing import fuse_folders
     from promptad_db.fusing.runs import FuseOptions
     from promptad_db.fusion.recipes import recipes
-    from promptad_db.runner import Backbone, Listener, Request, load_encoder, run
+    from promptad_db.runner import Backbone, Callbacks, Request, load_encoder, run
 
-    listener = listener or Listener()
+    callbacks = callbacks or Callbacks()
     data = place.data if place.data.is_dir() else export_data(place.data, seed=seed)
     backbone = Backbone("tiny", device="cpu")
     encoder = load_encoder(backbone)
@@ -97,14 +97,14 @@ def demo(
                 prompts=data / PROMPTS,
                 resume=True,
             )
-            folders += run(request, runs=place.runs, db=place.database, listener=listener, encoder=encoder).folders
+            folders += run(request, runs=place.runs, db=place.database, callbacks=callbacks, encoder=encoder).folders
     rules = [rule for rule in RULES if not rule.startswith("gate") or categories is None]
     infos = {folder: run_folder.read_run(folder) for folder in folders}
     for task, calibration in CALIBRATIONS.items():
         of_task = [folder for folder, info in infos.items() if (info.task, info.variant) == (task, "baseline")]
-        fused = fuse_folders(of_task, recipes(rules, calibration), place.database, FuseOptions(), listener.progress)
+        fused = fuse_folders(of_task, recipes(rules, calibration), place.database, FuseOptions(), callbacks.progress)
         for line in rejected_lines(fused.rejected):
-            listener.note(line)
+            callbacks.note(line)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from promptad_db.records import Cell
+    from promptad_db.records import CellScore
 
 logger = logging.getLogger("promptad_db")
 
@@ -21,13 +21,13 @@ def _nothing(*_heard: object) -> None:
 
 
 @dataclass(frozen=True)
-class Listener:
+class Callbacks:
     """Who hears of a pass: ``progress`` of the stage, its steps done and in all; ``cell`` of each finished cell;
     ``note`` of what a reader must know.
     """
 
     progress: Callable[[str, int, int], None] = _nothing
-    cell: Callable[[Cell], None] = _nothing
+    cell: Callable[[CellScore], None] = _nothing
     note: Callable[[str], None] = logger.warning
 
 

@@ -90,7 +90,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Cell:
+class CellScore:
     """One finished cell: AUROCs 0..1 by branch at the level of its task (None where undefined), and the seconds that
     its own work took, beside the encoding that it shares.
     """

@@ -36,8 +36,8 @@ def pictured_run(place, categories=("tile",), *, images=4, branches=("semantic",
             (data / "mvtec" / category / "train" / "good").mkdir(parents=True, exist_ok=True)
             coarse = masks.reshape(images, 8, SIZE // 8, 8, SIZE // 8).mean(axis=(2, 4))
             maps = {
-                branch: (coarse * (0.3 + 0.4 * place_of) + random.random(coarse.shape)).astype(np.float32)
-                for place_of, branch in enumerate(branches, start=number)
+                branch: (coarse * (0.3 + 0.4 * storage_of) + random.random(coarse.shape)).astype(np.float32)
+                for storage_of, branch in enumerate(branches, start=number)
             }
             run.log_category(category, images=names, branches=maps, masks=masks)
     return run.folder

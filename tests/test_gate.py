@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from promptad_db.errors import InputError, UsageError
-from promptad_db.fusion.gate import admissible, gate_of_document, hard, trained_gate
-from promptad_db.fusion.gate_lessons import Teaching
+from promptad_db.fusion.gate import gate_of_document, hard, may_train_on, trained_gate
+from promptad_db.fusion.gate_examples import GateTrainer
 from promptad_db.fusion.gate_signals import (
     Cell,
-    Lesson,
+    GateExample,
     advantage_of_semantic,
     signals_of_cell,
     signals_of_maps,
@@ -23,11 +23,13 @@ def cell(category, dataset="mvtec", task="cls", k_shot=1, run_id="r"):
     return Cell(run_id, dataset, category, k_shot, 111, task)
 
 
-def lesson(category, seed=0, sign=1, **fields):
+def example(category, seed=0, sign=1, **fields):
     """Forty images, on which semantic is the better branch where the signal is high (or, with sign -1, low)."""
     random = np.random.default_rng(seed)
     signal = random.normal(size=40)
-    return Lesson(cell(category, **fields), {"one": signal, "two": random.normal(size=40)}, sign * np.tanh(3 * signal))
+    return GateExample(
+        cell(category, **fields), {"one": signal, "two": random.normal(size=40)}, sign * np.tanh(3 * signal)
+    )
 
 
 def test_an_image_is_ranked_by_the_images_of_the_other_class_ties_one_half():
@@ -80,54 +82,54 @@ def test_k_and_the_kind_of_a_category_are_signals():
 
 
 def test_a_gate_follows_the_signal_that_tells_the_better_branch():
-    lessons = [lesson(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
-    gate = trained_gate(lessons[2], lessons, "category")
-    weights = gate.weights(lessons[2].signals)
+    examples = [example(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
+    gate = trained_gate(examples[2], examples, "category")
+    weights = gate.weights(examples[2].signals)
     assert ((weights > 0) & (weights < 1)).all()
-    assert np.mean((weights > 0.5) == (lessons[2].advantage > 0)) > 0.9
+    assert np.mean((weights > 0.5) == (examples[2].advantage > 0)) > 0.9
     assert set(hard(weights)) == {0.0, 1.0}
     assert {other.category for other in gate.cells} == {"tile", "wood"}
     assert gate.note() == "supervised by the labels of 80 images of 2 other categories, none of this category"
 
 
 def test_nothing_of_the_category_itself_enters_at_no_k_and_no_seed():
-    lessons = [lesson(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
-    before = trained_gate(lessons[2], lessons, "category")
-    turned = [lesson("grid", 2, sign=-1), lesson("grid", 9, sign=-1, k_shot=4), lesson("grid", 8, dataset="mine")]
-    assert trained_gate(lessons[2], lessons[:2] + turned, "category") == before
+    examples = [example(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
+    before = trained_gate(examples[2], examples, "category")
+    turned = [example("grid", 2, sign=-1), example("grid", 9, sign=-1, k_shot=4), example("grid", 8, dataset="mine")]
+    assert trained_gate(examples[2], examples[:2] + turned, "category") == before
 
 
 def test_the_order_of_the_lessons_changes_nothing():
-    lessons = [lesson(name, seed) for seed, name in enumerate(("tile", "wood", "grid", "carpet"))]
-    assert trained_gate(lessons[0], lessons, "category") == trained_gate(lessons[0], lessons[::-1], "category")
+    examples = [example(name, seed) for seed, name in enumerate(("tile", "wood", "grid", "carpet"))]
+    assert trained_gate(examples[0], examples, "category") == trained_gate(examples[0], examples[::-1], "category")
 
 
 def test_a_held_out_data_set_teaches_nothing_of_itself():
-    assert not admissible(cell("tile"), cell("wood"), "dataset")
-    assert admissible(cell("tile"), cell("pcb1", dataset="visa"), "dataset")
-    assert not admissible(cell("tile"), cell("wood", task="seg"), "category")
+    assert not may_train_on(cell("tile"), cell("wood"), "dataset")
+    assert may_train_on(cell("tile"), cell("pcb1", dataset="visa"), "dataset")
+    assert not may_train_on(cell("tile"), cell("wood", task="seg"), "category")
     with pytest.raises(UsageError, match="hold_out"):
-        admissible(cell("tile"), cell("wood"), "image")
+        may_train_on(cell("tile"), cell("wood"), "image")
 
 
 @pytest.mark.parametrize(
     ("others", "hold_out", "reason"),
     [
         ([], "category", "hold 0"),
-        ([lesson("wood")], "category", "hold 1"),
-        ([lesson("wood"), Lesson(cell("grid"), {"one": np.zeros(2)}, None)], "category", "hold 1"),
-        ([lesson("wood"), lesson("grid")], "dataset", "other datasets"),
-        ([Lesson(cell(name), {"one": np.arange(2.0)}, np.ones(2)) for name in ("wood", "grid")], "category", "everywhere"),
-        ([Lesson(cell(name), {"one": np.arange(2.0)}, np.zeros(2)) for name in ("wood", "grid")], "category", "nowhere"),
+        ([example("wood")], "category", "hold 1"),
+        ([example("wood"), GateExample(cell("grid"), {"one": np.zeros(2)}, None)], "category", "hold 1"),
+        ([example("wood"), example("grid")], "dataset", "other datasets"),
+        ([GateExample(cell(name), {"one": np.arange(2.0)}, np.ones(2)) for name in ("wood", "grid")], "category", "everywhere"),
+        ([GateExample(cell(name), {"one": np.arange(2.0)}, np.zeros(2)) for name in ("wood", "grid")], "category", "nowhere"),
     ],
 )  # fmt: skip
 def test_too_little_to_learn_from_is_said(others, hold_out, reason):
     with pytest.raises(InputError, match=reason):
-        trained_gate(lesson("tile"), others, hold_out)
+        trained_gate(example("tile"), others, hold_out)
 
 
 def test_a_signal_that_one_teacher_lacks_is_left_out_and_a_constant_one_does_no_harm():
-    first, second, third = (lesson(name, seed) for seed, name in enumerate(("tile", "wood", "grid")))
+    first, second, third = (example(name, seed) for seed, name in enumerate(("tile", "wood", "grid")))
     first.signals.pop("two")
     for one in (first, second, third):
         one.signals["constant"] = np.full(40, 0.3)
@@ -137,18 +139,18 @@ def test_a_signal_that_one_teacher_lacks_is_left_out_and_a_constant_one_does_no_
 
 
 def test_the_weight_of_an_image_does_not_depend_on_the_images_beside_it():
-    lessons = [lesson(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
-    gate = trained_gate(lessons[2], lessons, "category")
-    one = {name: values[:1] for name, values in lessons[2].signals.items()}
-    assert gate.weights(one)[0] == gate.weights(lessons[2].signals)[0]
+    examples = [example(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
+    gate = trained_gate(examples[2], examples, "category")
+    one = {name: values[:1] for name, values in examples[2].signals.items()}
+    assert gate.weights(one)[0] == gate.weights(examples[2].signals)[0]
 
 
 def test_a_gate_survives_json_to_the_last_bit():
-    lessons = [lesson(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
-    gate, weights = Teaching(lessons, "category").apply(lessons[0])
+    examples = [example(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
+    gate, weights = GateTrainer(examples, "category").apply(examples[0])
     again = gate_of_document(json.loads(json.dumps(gate.document())))
     assert again == gate
-    assert np.array_equal(again.weights(lessons[0].signals), weights)
+    assert np.array_equal(again.weights(examples[0].signals), weights)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_a_gate_survives_json_to_the_last_bit():
     [{"format": 2}, {"scales": [0.0, 1.0]}, {"means": [1.0]}, {"intercept": "x"}, {"cells": [{}]}, {"more": 1}],
 )
 def test_a_gate_that_cannot_be_trusted_is_refused(change):
-    lessons = [lesson(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
-    document = trained_gate(lessons[0], lessons, "category").document()
+    examples = [example(name, seed) for seed, name in enumerate(("tile", "wood", "grid"))]
+    document = trained_gate(examples[0], examples, "category").document()
     with pytest.raises(InputError, match="not a gate"):
         gate_of_document({**document, **change})

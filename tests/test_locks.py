@@ -20,7 +20,7 @@ from promptad_db import open_db
 from promptad_db.db import index_folders
 from promptad_db.db.engine import connect, migrate
 from promptad_db.errors import DamagedDatabaseError, DatabaseError, DatabaseLockedError, UsageError
-from promptad_db.storage.lock import holding, locked, patience
+from promptad_db.storage.lock import holding, lock_timeout, locked
 
 NOBODY = 65534
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -192,7 +192,7 @@ def test_the_lock_of_another_process_is_still_waited_for(monkeypatch):
 def test_a_patience_that_is_no_number_of_seconds_is_refused(cli, monkeypatch, given):
     monkeypatch.setenv("PROMPTAD_LOCK_TIMEOUT", given)
     with pytest.raises(UsageError, match="PROMPTAD_LOCK_TIMEOUT"):
-        patience()
+        lock_timeout()
     answer = cli("init")
     assert answer.code == 2
     assert f"PROMPTAD_LOCK_TIMEOUT={given}" in answer.err
@@ -201,7 +201,7 @@ def test_a_patience_that_is_no_number_of_seconds_is_refused(cli, monkeypatch, gi
 @pytest.mark.parametrize(("given", "seconds"), [("", 60), ("0", 0), ("0.5", 0.5), (" 7 ", 7)])
 def test_a_patience_is_a_number_of_seconds(monkeypatch, given, seconds):
     monkeypatch.setenv("PROMPTAD_LOCK_TIMEOUT", given)
-    assert patience() == seconds
+    assert lock_timeout() == seconds
 
 
 def flips(content, count, seed):

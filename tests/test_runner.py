@@ -17,7 +17,7 @@ from promptad_db.datasets.synthetic import write_dataset
 from promptad_db.errors import InputError, InterruptedRunError, UsageError
 from promptad_db.model.words import load_vocabulary
 from promptad_db.records import Render
-from promptad_db.runner import Backbone, Listener, Request, Training, run
+from promptad_db.runner import Backbone, Callbacks, Request, Training, run
 
 CATEGORIES = ("leather", "nut")
 
@@ -63,12 +63,12 @@ def assert_same(one, other):
 
 
 def quiet():
-    return Listener(note=lambda _text: None)
+    return Callbacks(note=lambda _text: None)
 
 
 def test_a_pass_makes_a_run_for_every_combination_and_indexes_it(request_of):
     cells = []
-    outcome = run(request_of(k_shots=(1, 2)), listener=Listener(cell=cells.append))
+    outcome = run(request_of(k_shots=(1, 2)), callbacks=Callbacks(cell=cells.append))
     assert len(outcome.folders) == 4
     assert outcome.cells == len(cells) == 8
     rows = open_db().query(
@@ -132,17 +132,17 @@ def test_an_interrupted_run_goes_on_at_the_next_category(request_of):
             raise KeyboardInterrupt
 
     with pytest.raises(InterruptedRunError, match="5 cells are finished"):
-        run(request_of(k_shots=(1, 2)), listener=Listener(cell=stop))
+        run(request_of(k_shots=(1, 2)), callbacks=Callbacks(cell=stop))
     statuses = open_db().query("SELECT status, COUNT(*) FROM runs GROUP BY 1").rows
     assert statuses == [("failed", 4)]
     notes = []
-    outcome = run(request_of(k_shots=(1, 2), resume=True), listener=Listener(note=notes.append))
+    outcome = run(request_of(k_shots=(1, 2), resume=True), callbacks=Callbacks(note=notes.append))
     assert outcome.cells == 3
     assert len(run_folder.find_runs(run_folder.default_root())) == 4
     assert_same(undisturbed, results(outcome))
     assert any("2 of 2 categories are done already" in note for note in notes)
     assert open_db().query("SELECT DISTINCT status FROM runs").rows == [("finished",)]
-    again = run(request_of(k_shots=(1, 2), resume=True), listener=quiet())
+    again = run(request_of(k_shots=(1, 2), resume=True), callbacks=quiet())
     assert (again.cells, again.folders) == (0, outcome.folders)
 
 
@@ -155,7 +155,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(request_of):
 
 def test_more_categories_extend_a_finished_run(request_of):
     first = run(request_of(tasks=("cls",), categories=("nut",)))
-    more = run(request_of(tasks=("cls",), resume=True), listener=quiet())
+    more = run(request_of(tasks=("cls",), resume=True), callbacks=quiet())
     assert more.folders == first.folders
     assert more.cells == 1
     assert set(run_folder.read_run(more.folders[0]).config["shots"]) == set(CATEGORIES)
@@ -166,9 +166,9 @@ def test_an_interrupted_run_is_spoken_of(request_of):
         raise KeyboardInterrupt
 
     with pytest.raises(InterruptedRunError):
-        run(request_of(tasks=("cls",)), db=False, listener=Listener(cell=stop))
+        run(request_of(tasks=("cls",)), db=False, callbacks=Callbacks(cell=stop))
     notes = []
-    run(request_of(tasks=("cls",)), db=False, listener=Listener(note=notes.append))
+    run(request_of(tasks=("cls",)), db=False, callbacks=Callbacks(note=notes.append))
     assert any("--resume goes on with it" in note for note in notes)
 
 
@@ -177,7 +177,7 @@ def test_what_a_killed_process_left_half_written_goes(request_of):
     rubbish = first.folders[0] / ".leather.tmp-123456"
     rubbish.mkdir()
     run_folder.update_run(first.folders[0], status="running")
-    run(request_of(tasks=("cls",), resume=True), db=False, listener=quiet())
+    run(request_of(tasks=("cls",), resume=True), db=False, callbacks=quiet())
     assert not rubbish.exists()
     assert run_folder.list_categories(first.folders[0]) == ["leather", "nut"]
 
@@ -322,7 +322,7 @@ def test_a_support_image_in_the_test_set_is_not_tested(request_of, pictures, tmp
     shots = run_folder.read_run(run(request_of(), db=False).folders[0]).config["shots"]["nut"]
     shutil.copy(leaky / "nut" / shots[0], leaky / "nut" / "test" / "good" / "leak.png")
     notes = []
-    outcome = run(request_of(data_root=leaky), db=False, listener=Listener(note=notes.append))
+    outcome = run(request_of(data_root=leaky), db=False, callbacks=Callbacks(note=notes.append))
     for result in results(outcome).values():
         assert "good/leak.png" not in result.images
     assert any("good/leak.png" in note for note in notes)

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from promptad_db.model.baseline import Baseline
 from promptad_db.model.branch import Setup
-from promptad_db.model.groups import Gate, cluster
+from promptad_db.model.groups import GroupWeights, cluster
 from promptad_db.model.promptad import Training
 from promptad_db.model.spatial_prompts import SpatialPrompts
 from promptad_db.model.variants import BRANCHES
@@ -114,7 +114,7 @@ def test_training_moves_each_group_to_the_patches_that_it_wins(encoder):
 
     def own_similarity(branch):
         keys = branch.state()["keys"]
-        shares = Gate(keys, branch.state()["offsets"])(shots)
+        shares = GroupWeights(keys, branch.state()["offsets"])(shots)
         return float((shares * (shots @ keys.T)).sum(-1).mean())
 
     assert own_similarity(last) > own_similarity(first)

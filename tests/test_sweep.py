@@ -17,7 +17,7 @@ from promptad_db import open_db, run_folder
 from promptad_db.db.queries.stage_seconds import StageSeconds
 from promptad_db.errors import InputError, InterruptedRunError, NoRowsError, UsageError
 from promptad_db.model.variants import VARIANTS
-from promptad_db.progress import Listener
+from promptad_db.progress import Callbacks
 from promptad_db.records import Setting
 from promptad_db.runner import Request, run
 from promptad_db.sweeps import Grid, LocalExecutor, plan_sweep, sweep, sweep_status
@@ -52,7 +52,7 @@ def arguments(pictures):
 
 
 def quiet(**heard):
-    return Listener(**{"note": lambda _text: None, **heard})
+    return Callbacks(**{"note": lambda _text: None, **heard})
 
 
 def results(folders):
@@ -83,7 +83,7 @@ def run_plainly(grid, runs="plain"):
     folders = []
     for name in grid.data_roots:
         options = grid.request_options(name, grid.categories, "cpu")
-        folders += run(Request.from_options(options), runs=runs, db=False, listener=quiet()).folders
+        folders += run(Request.from_options(options), runs=runs, db=False, callbacks=quiet()).folders
     return folders
 
 
@@ -114,7 +114,7 @@ def test_a_sweep_equals_run_bit_by_bit_and_is_indexed(grid_of, pictures):
     )
     plain = run_plainly(grid)
     cells = []
-    outcome = sweep(grid, LocalExecutor(("cpu",), workers=2), listener=quiet(cell=cells.append))
+    outcome = sweep(grid, LocalExecutor(("cpu",), workers=2), callbacks=quiet(cell=cells.append))
     assert (outcome.cells, len(cells), outcome.failed) == (128, 128, {})
     assert_same(results(plain), results(outcome.folders))
     for one, other in zip(plain, outcome.folders, strict=True):
@@ -127,9 +127,9 @@ def test_a_sweep_equals_run_bit_by_bit_and_is_indexed(grid_of, pictures):
 
 @pytest.mark.slow
 def test_a_finished_sweep_has_nothing_to_do_and_a_larger_grid_does_the_rest(grid_of):
-    first = sweep(grid_of(tasks=("cls",)), LocalExecutor(("cpu",)), db=False, listener=quiet())
+    first = sweep(grid_of(tasks=("cls",)), LocalExecutor(("cpu",)), db=False, callbacks=quiet())
     assert first.cells == 2
-    more = sweep(grid_of(tasks=("cls",), seeds=(111, 5)), LocalExecutor(("cpu",)), db=False, listener=quiet())
+    more = sweep(grid_of(tasks=("cls",), seeds=(111, 5)), LocalExecutor(("cpu",)), db=False, callbacks=quiet())
     assert more.cells == 2
     assert set(first.folders) < set(more.folders)
     assert not list(Path("runs").rglob(".learned-*"))
@@ -147,7 +147,7 @@ def test_killing_a_worker_mid_way_loses_nothing(grid_of):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    outcome = sweep(grid, executor, db=False, listener=quiet())
+    outcome = sweep(grid, executor, db=False, callbacks=quiet())
     killer.join()
     assert (outcome.cells, outcome.failed) == (24, {})
     assert_same(results(run_plainly(grid)), results(outcome.folders))
@@ -168,7 +168,7 @@ def test_a_worker_that_dies_too_often_fails_its_group_alone(grid_of):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    outcome = sweep(grid, executor, db=False, listener=quiet())
+    outcome = sweep(grid, executor, db=False, callbacks=quiet())
     killer.join()
     assert 1 <= len(outcome.failed) < 12
     assert {key.category for key in outcome.failed} == {"leather"}
@@ -178,7 +178,7 @@ def test_a_worker_that_dies_too_often_fails_its_group_alone(grid_of):
         "done": 24 - len(outcome.failed), "running": 0, "failed": len(outcome.failed), "missing": 0,
     }  # fmt: skip
     assert len(sections[2].result) == len(outcome.failed)
-    again = sweep(grid, LocalExecutor(("cpu",)), db=False, listener=quiet())
+    again = sweep(grid, LocalExecutor(("cpu",)), db=False, callbacks=quiet())
     assert (again.cells, again.failed) == (len(outcome.failed), {})
 
 
@@ -257,7 +257,7 @@ def test_a_k_that_one_category_has_not_fails_that_cell_alone(grid_of, pictures, 
     for image in sorted((few / "nut" / "train" / "good").iterdir())[2:]:
         image.unlink()
     grid = grid_of(data_roots={"synthetic": few}, tasks=("cls",), k_shots=(1, 4), variants=("memory_only",))
-    outcome = sweep(grid, LocalExecutor(("cpu",)), db=False, listener=quiet())
+    outcome = sweep(grid, LocalExecutor(("cpu",)), db=False, callbacks=quiet())
     assert outcome.cells == 3
     assert [(key.category, key.setting.k_shot) for key in outcome.failed] == [("nut", 4)]
     assert "K = 4" in next(iter(outcome.failed.values()))
@@ -292,8 +292,8 @@ def test_an_interrupted_library_call_can_be_repeated(grid_of):
         raise KeyboardInterrupt
 
     with pytest.raises(InterruptedRunError, match="the same command goes on"):
-        sweep(grid_of(tasks=("cls",)), LocalExecutor(("cpu",)), db=False, listener=quiet(cell=stop))
-    outcome = sweep(grid_of(tasks=("cls",)), LocalExecutor(("cpu",)), db=False, listener=quiet())
+        sweep(grid_of(tasks=("cls",)), LocalExecutor(("cpu",)), db=False, callbacks=quiet(cell=stop))
+    outcome = sweep(grid_of(tasks=("cls",)), LocalExecutor(("cpu",)), db=False, callbacks=quiet())
     assert outcome.cells < 2
     assert state_counts(sweep_status())["done"] == 2
 

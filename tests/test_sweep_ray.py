@@ -12,7 +12,7 @@ import pytest
 from promptad_db import open_db
 from promptad_db.datasets.synthetic import write_dataset
 from promptad_db.errors import UsageError
-from promptad_db.progress import Listener
+from promptad_db.progress import Callbacks
 from promptad_db.sweeps import Grid, LocalExecutor, sweep
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'promptad-db[ray]'")
@@ -56,13 +56,13 @@ def cluster():
 def local_numbers(grid, tmp_path_factory):
     """What the local executor finds."""
     place = tmp_path_factory.mktemp("local")
-    outcome = sweep(grid, LocalExecutor(("cpu",)), runs=place / "runs", db=place / "db", listener=quiet())
+    outcome = sweep(grid, LocalExecutor(("cpu",)), runs=place / "runs", db=place / "db", callbacks=quiet())
     assert not outcome.failed
     return open_db(place / "db").query(NUMBERS).rows
 
 
 def quiet(**heard):
-    return Listener(**{"note": lambda _text: None, **heard})
+    return Callbacks(**{"note": lambda _text: None, **heard})
 
 
 def executor_at(address, **options):
@@ -73,7 +73,7 @@ def executor_at(address, **options):
 
 def test_a_sweep_over_two_nodes_equals_the_local_one_cell_by_cell(grid, cluster, local_numbers):
     cells = []
-    outcome = sweep(grid, executor_at(cluster.address), listener=quiet(cell=cells.append))
+    outcome = sweep(grid, executor_at(cluster.address), callbacks=quiet(cell=cells.append))
     assert (outcome.cells, len(cells), outcome.failed) == (32, 32, {})
     assert open_db().query(NUMBERS).rows == local_numbers
     assert not ray.is_initialized()
@@ -95,7 +95,7 @@ def test_killing_a_worker_mid_way_loses_nothing(grid, cluster, local_numbers):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    outcome = sweep(grid, executor_at(cluster.address), listener=quiet())
+    outcome = sweep(grid, executor_at(cluster.address), callbacks=quiet())
     killer.join()
     assert killed
     assert (outcome.cells, outcome.failed) == (32, {})
@@ -123,19 +123,19 @@ def test_a_worker_that_is_lost_too_often_fails_its_group_alone(grid, cluster):
                     return
             time.sleep(0.002)
 
-    outcome = sweep(grid, OnlyOnce(cluster.address, retries=0), db=False, listener=quiet())
+    outcome = sweep(grid, OnlyOnce(cluster.address, retries=0), db=False, callbacks=quiet())
     assert {key.category for key in outcome.failed} == {next(iter(outcome.failed)).category}
     assert all("its worker was lost 1 times" in why for why in outcome.failed.values())
-    again = sweep(grid, executor_at(cluster.address), db=False, listener=quiet())
+    again = sweep(grid, executor_at(cluster.address), db=False, callbacks=quiet())
     assert (again.cells, again.failed) == (len(outcome.failed), {})
 
 
 def test_without_a_cluster_ray_runs_on_this_machine_alone(grid, local_numbers):
-    outcome = sweep(grid, executor_at(None, workers=1), listener=quiet())
+    outcome = sweep(grid, executor_at(None, workers=1), callbacks=quiet())
     assert not outcome.failed
     assert open_db().query(NUMBERS).rows == local_numbers
 
 
 def test_an_address_without_a_cluster_is_explained(grid):
     with pytest.raises(UsageError, match=r"no Ray cluster at 127\.0\.0\.1:1"):
-        sweep(grid, executor_at("127.0.0.1:1"), db=False, listener=quiet())
+        sweep(grid, executor_at("127.0.0.1:1"), db=False, callbacks=quiet())

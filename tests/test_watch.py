@@ -20,7 +20,7 @@ from promptad_db import open_db, run_folder
 from promptad_db.db.engine import connect, schema
 from promptad_db.errors import InputError, SchemaError, UsageError
 from promptad_db.ingestion import watch as watching
-from promptad_db.ingestion.seen_folders import Look, SeenFolders
+from promptad_db.ingestion.seen_folders import SeenFolders, Snapshot
 from promptad_db.records import CategoryResult, Metric
 from promptad_db.storage import folder_at
 from promptad_db.storage.lock import locked
@@ -160,19 +160,19 @@ def test_runs_that_do_not_change_are_not_read_again(make_run, monkeypatch):
 
 def test_a_running_run_is_looked_at_twice_since_two_categories_can_leave_one_stamp(tmp_path):
     seen = SeenFolders(interval=1)
-    seen.note({tmp_path: Look("stamp", running=True)}, [])
+    seen.note({tmp_path: Snapshot("stamp", running=True)}, [])
     assert seen.is_due(tmp_path, "stamp")
-    seen.note({tmp_path: Look("stamp", running=True)}, [])
+    seen.note({tmp_path: Snapshot("stamp", running=True)}, [])
     assert not seen.is_due(tmp_path, "stamp")
     assert seen.is_due(tmp_path, "another")
-    seen.note({tmp_path: Look("another", running=False)}, [])
+    seen.note({tmp_path: Snapshot("another", running=False)}, [])
     assert not seen.is_due(tmp_path, "another")
 
 
 def test_what_is_refused_is_tried_again_less_and_less_often_and_said_once(tmp_path, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    seen, look = SeenFolders(interval=10), {tmp_path: Look("stamp", running=False)}
+    seen, look = SeenFolders(interval=10), {tmp_path: Snapshot("stamp", running=False)}
     refused, tries, news = [(tmp_path / "tile", "damaged")], [], []
     while clock[0] < 3600:
         if seen.is_due(tmp_path, "stamp"):
@@ -180,10 +180,10 @@ def test_what_is_refused_is_tried_again_less_and_less_often_and_said_once(tmp_pa
             tries.append(clock[0])
         clock[0] += 10
     assert news == refused
-    pauses = [after - before for before, after in pairwise(tries)]
-    assert pauses == [10, 20, 40, 80, 160, 320, *[600] * 4]
+    backoff = [after - before for before, after in pairwise(tries)]
+    assert backoff == [10, 20, 40, 80, 160, 320, *[600] * 4]
     assert seen.refused() == 1
-    assert seen.note({tmp_path: Look("other", running=False)}, refused) == refused
+    assert seen.note({tmp_path: Snapshot("other", running=False)}, refused) == refused
 
 
 def test_a_broken_folder_is_said_once_and_taken_when_it_is_mended(make_run):

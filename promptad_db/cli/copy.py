@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from promptad_db.cli.output import talk
+from promptad_db.cli.output import echo_err
 from promptad_db.cli.progress import progress_bar
 from promptad_db.errors import ExitCode
 
@@ -27,7 +27,7 @@ def copy(ctx: click.Context, source: str, target: str, *, replace: bool) -> None
         outcome = copy_runs(
             source, target, replace=replace, progress=lambda done, total: progress("copying runs", done, total)
         )
-    talk(f"rejected: {run_id}: {reason}" for run_id, reason in outcome.rejected)
-    talk([outcome.summary()])
+    echo_err(f"rejected: {run_id}: {reason}" for run_id, reason in outcome.rejected)
+    echo_err([outcome.summary()])
     if outcome.rejected:
         ctx.exit(ExitCode.BAD_INPUT)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from promptad_db.cli.options import db_option, output_options
-from promptad_db.cli.output import look, show, talk
+from promptad_db.cli.output import echo_err, look, show
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.values import Folder, require_folders
 from promptad_db.errors import ExitCode
@@ -26,9 +26,9 @@ def init(db: str | None) -> None:
     path = database_path(db)
     before, after = init_database(path)
     if before == after:
-        talk([f"{path}: schema {after}, nothing to do"])
+        echo_err([f"{path}: schema {after}, nothing to do"])
     else:
-        talk([f"{path}: schema {after}" + (f", was {before}" if before else ", new")])
+        echo_err([f"{path}: schema {after}" + (f", was {before}" if before else ", new")])
 
 
 @click.command()
@@ -46,7 +46,7 @@ def migrate(db: str | None, *, dry_run: bool, no_backup: bool) -> None:
 
     migration = migrate_database(db, backup=not no_backup, dry_run=dry_run)
     show("".join(f"{step.revision}  {step.title}\n" for step in migration.steps), None)
-    talk(migration.summary())
+    echo_err(migration.summary())
 
 
 @click.command()
@@ -79,10 +79,10 @@ def rebuild(
             forget_damaged=forget_damaged,
             progress=lambda done, total: progress("indexing runs", done, total),
         )
-    talk(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
+    echo_err(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
     if outcome.set_aside:
-        talk([f"{path}: could not be read as a database; that file is now {outcome.set_aside}"])
-    talk([f"{path}: {len(outcome.added)} runs"])
+        echo_err([f"{path}: could not be read as a database; that file is now {outcome.set_aside}"])
+    echo_err([f"{path}: {len(outcome.added)} runs"])
     if outcome.rejected:
         ctx.exit(ExitCode.BAD_INPUT)
 
@@ -131,6 +131,6 @@ def verify(
         )
     if found.findings or output_format != "table":
         show(render_rows(found.damaged(), output_format, **look(output)), output)
-    talk([found.summary()])
+    echo_err([found.summary()])
     if found.findings:
         ctx.exit(ExitCode.FINDINGS)

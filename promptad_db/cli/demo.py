@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from promptad_db.cli.options import db_option, listed, runs_option
-from promptad_db.cli.output import look, note, show, talk
+from promptad_db.cli.output import echo_err, look, note, show
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.run import line_of
 
@@ -39,23 +39,23 @@ def demo(
 
     if export_data is not None:
         library.export_data(export_data, seed=seed)
-        talk([f"{export_data}: the synthetic dataset, in the layout of MVTec AD"])
+        echo_err([f"{export_data}: the synthetic dataset, in the layout of MVTec AD"])
         return
     from promptad_db.db import db_option
     from promptad_db.db.queries.audit import audit
     from promptad_db.db.queries.reports import report
     from promptad_db.db.queries.selection import Filters
     from promptad_db.report import render
-    from promptad_db.runner import Listener
+    from promptad_db.runner import Callbacks
 
-    place = library.Place.below(folder, runs, db)
+    place = library.DemoPaths.below(folder, runs, db)
     with progress_bar() as progress:
-        listener = Listener(progress, lambda cell: talk([line_of(cell)]), lambda text: note([text]))
-        library.demo(place, seed=seed, categories=category, listener=listener)
+        callbacks = Callbacks(progress, lambda cell: echo_err([line_of(cell)]), lambda text: note([text]))
+        library.demo(place, seed=seed, categories=category, callbacks=callbacks)
     filters = Filters(experiments=(library.EXPERIMENT,))
     made = report(place.database, filters, sections=library.SECTIONS)
     audited = audit(place.database, filters)
     note([*made.notes, *audited.notes])
     show(render([*made.sections, *audited.sections(5)], "table", **look(None)), None)
     database = shlex.join(db_option(place.database))
-    talk([f"next: promptad-db report {database}, promptad-db sql {database} 'SELECT ...'"])
+    echo_err([f"next: promptad-db report {database}, promptad-db sql {database} 'SELECT ...'"])

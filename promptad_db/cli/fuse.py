@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from promptad_db.cli.options import db_option, filters_from, listed, run_filters, runs_option
-from promptad_db.cli.output import note, talk
+from promptad_db.cli.output import echo_err, note
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.values import Folder, require_folders
 from promptad_db.errors import ExitCode
@@ -71,8 +71,8 @@ def fuse(ctx: click.Context, /, paths: tuple[Path, ...], **options: Any) -> None
         else:
             outcome = fuse_selected(filters, chosen, database, fuse_options, runs=options["runs"], progress=progress)
     note([*outcome.notes, *(f"{recipe.branch}: {recipe.note}" for recipe in chosen if not recipe.fair)])
-    talk(f"skipped: {line}" for line in rejected_lines(outcome.skipped))
-    talk(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
-    talk([outcome.summary()])
+    echo_err(f"skipped: {line}" for line in rejected_lines(outcome.skipped))
+    echo_err(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
+    echo_err([outcome.summary()])
     if outcome.rejected:
         ctx.exit(ExitCode.BAD_INPUT)

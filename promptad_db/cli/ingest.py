@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from promptad_db.cli.options import data_root_option, db_option, runs_option
-from promptad_db.cli.output import talk
+from promptad_db.cli.output import echo_err
 from promptad_db.cli.progress import log_line, progress_bar
 from promptad_db.cli.stopping import stopped_by_signals
 from promptad_db.cli.values import Folder
@@ -87,8 +87,8 @@ def ingest(ctx: click.Context, /, paths: tuple[Path, ...], branches: tuple[str, 
         raise click.UsageError("--interval goes with --watch")
     with progress_bar() as progress:
         outcome = take(*paths, options=import_options, progress=progress, **where)
-    talk(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
-    talk([outcome.summary()])
+    echo_err(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
+    echo_err([outcome.summary()])
     if outcome.rejected:
         ctx.exit(ExitCode.BAD_INPUT)
 
@@ -107,7 +107,7 @@ def _watch(paths: tuple[Path, ...], options: ImportOptions, interval: float | No
 
 
 def _say_when(line: str) -> None:
-    talk([f"{datetime.now().astimezone():%H:%M:%S}  {line}"])
+    echo_err([f"{datetime.now().astimezone():%H:%M:%S}  {line}"])
 
 
 def _named_folders(given: tuple[str, ...]) -> dict[str, Path]:

@@ -85,7 +85,7 @@ def cli(*, debug: bool, accept_new_host_key: bool) -> None:
     promptad-db report --task seg  which branch is weak, where, by how much
     promptad-db sql 'SELECT ...'   ask anything else
 
-    Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 check or verify found an error, 2 wrong usage, 3 database
+    Data goes to stdout, echo_err to stderr. Exit codes: 0 done, 1 check or verify found an error, 2 wrong usage, 3 database
     (locked, newer schema), 4 bad input (what could be taken was), 5 no rows match, 70 a bug, 130 Ctrl-C.
     """
     del debug

@@ -98,7 +98,7 @@ def _for_terminal(text: str) -> str:
     return "".join(part if index % 2 else visible(part) for index, part in enumerate(parts))
 
 
-def talk(lines: Iterable[str]) -> None:
+def echo_err(lines: Iterable[str]) -> None:
     """Say something on stderr, with control characters made visible."""
     from promptad_db.report.values import visible
 
@@ -108,4 +108,4 @@ def talk(lines: Iterable[str]) -> None:
 
 def note(notes: Iterable[str]) -> None:
     """Say what the reader must know beside the data."""
-    talk(f"note: {text}" for text in notes)
+    echo_err(f"note: {text}" for text in notes)

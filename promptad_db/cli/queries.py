@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from promptad_db.cli.options import db_option, listed, output_options
-from promptad_db.cli.output import look, note, show, talk
+from promptad_db.cli.output import echo_err, look, note, show
 from promptad_db.errors import ExitCode
 from promptad_db.limits import QUERY_MEMORY, QUERY_SECONDS
 
@@ -98,7 +98,7 @@ def export(folder: Path, file_format: str, only: tuple[str, ...] | None, *, forc
     from promptad_db.db.queries.export import export as export_files
 
     files = export_files(database_path(db), folder, file_format=file_format, only=only or (), force=force)
-    talk([f"{folder}: {len(files)} files"])
+    echo_err([f"{folder}: {len(files)} files"])
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def _ended_after(seconds: float) -> Iterator[None]:
 
     def watch() -> None:
         if not done.wait(seconds + _GRACE):
-            talk(
+            echo_err(
                 [
                     f"error: the query took longer than {seconds:g} s and was ended",
                     "  ask for less, or --timeout SECONDS",

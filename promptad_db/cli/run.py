@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from promptad_db.cli.options import data_root_option, db_option, output_options, runs_option
-from promptad_db.cli.output import look, note, show, talk
+from promptad_db.cli.output import echo_err, look, note, show
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.run_options import backbone_options, setting_options, training_options
 from promptad_db.cli.values import Folder, require_folders
@@ -17,7 +17,7 @@ from promptad_db.errors import ExitCode
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from promptad_db.runner import Cell
+    from promptad_db.runner import CellScore
 
 
 @click.command()
@@ -51,20 +51,20 @@ def run(ctx: click.Context, /, *, runs: Path | None, db: str | None, **options: 
         _check_data(ctx, options)
         return
     from promptad_db.db import db_option
-    from promptad_db.runner import Listener, Request
+    from promptad_db.runner import Callbacks, Request
     from promptad_db.runner import run as start
 
     request = Request.from_options(options)
     with progress_bar() as progress:
         outcome = start(
-            request, runs=runs, db=db, listener=Listener(progress, lambda cell: talk([line_of(cell)]), _say)
+            request, runs=runs, db=db, callbacks=Callbacks(progress, lambda cell: echo_err([line_of(cell)]), _say)
         )
     show("".join(f"{folder}\n" for folder in outcome.folders), options["output"])
     following = ["promptad-db", "report", "--experiment", request.experiment, *db_option(db)]
-    talk([f"{outcome.cells} cells in {len(outcome.folders)} runs; next: {shlex.join(following)}"])
+    echo_err([f"{outcome.cells} cells in {len(outcome.folders)} runs; next: {shlex.join(following)}"])
 
 
-def line_of(cell: Cell) -> str:
+def line_of(cell: CellScore) -> str:
     """One line on a finished cell."""
     percents = [f"{name} {'-' if value is None else f'{100 * value:.2f}'}" for name, value in cell.aurocs.items()]
     semantic, memory = cell.aurocs.get("semantic"), cell.aurocs.get("memory")
@@ -88,6 +88,6 @@ def _check_data(ctx: click.Context, options: dict[str, Any]) -> None:
     with progress_bar() as progress:
         checked = check_dataset(dataset, options["category"], progress)
     show(render_rows(checked.rows, options["output_format"], **look(options["output"])), options["output"])
-    talk(f"problem: {problem}" for problem in checked.problems)
+    echo_err(f"problem: {problem}" for problem in checked.problems)
     if checked.problems:
         ctx.exit(ExitCode.BAD_INPUT)

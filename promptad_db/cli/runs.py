@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from promptad_db.cli.options import db_option, filters_from, listed, output_options, run_filters
-from promptad_db.cli.output import look, note, show, talk
+from promptad_db.cli.output import echo_err, look, note, show
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.values import Folder
 from promptad_db.errors import ExitCode
@@ -104,8 +104,8 @@ def copy(ctx: click.Context, /, root: Path, db: str | None, **options: Any) -> N
             database_path(db), filters_from(options), root, lambda done, total: progress("copying runs", done, total)
         )
     note(notes)
-    talk(f"rejected: {line}" for line in rejected_lines(rejected))
-    talk([f"{root}: {len(copies)} runs"])
+    echo_err(f"rejected: {line}" for line in rejected_lines(rejected))
+    echo_err([f"{root}: {len(copies)} runs"])
     if rejected:
         ctx.exit(ExitCode.BAD_INPUT)
 
@@ -123,4 +123,4 @@ def delete(names: tuple[str, ...], *, yes: bool, db: str | None) -> None:
         click.confirm(f"Move {len(names)} run(s) to the trash: {', '.join(names)}?", abort=True, err=True)
     for name in names:
         place = delete_run(database_path(db), name)
-        talk([f"{name}: its folder is now {place}" if place else f"{name}: its folder was gone already"])
+        echo_err([f"{name}: its folder is now {place}" if place else f"{name}: its folder was gone already"])

@@ -42,14 +42,14 @@ def queries_hear_ctrl_c() -> Iterator[None]:
     heard, told = os.pipe()
     os.set_blocking(told, False)
     before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-    listener = threading.Thread(target=_interrupt_queries, args=(heard,), daemon=True)
-    listener.start()
+    callbacks = threading.Thread(target=_interrupt_queries, args=(heard,), daemon=True)
+    callbacks.start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
         os.close(told)
-        listener.join()
+        callbacks.join()
         os.close(heard)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from promptad_db.cli.options import db_option, listed, output_options, runs_option, with_options
-from promptad_db.cli.output import look, note, show, talk
+from promptad_db.cli.output import echo_err, look, note, show
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.run import line_of
 from promptad_db.cli.run_options import backbone_options, setting_options, training_options
@@ -163,18 +163,20 @@ def run(ctx: click.Context, /, *, runs: Path | None, db: str | None, **options: 
         show(render(sections, options["output_format"], **look(options["output"])), options["output"])
         return
     from promptad_db.db import db_option
-    from promptad_db.progress import Listener
+    from promptad_db.progress import Callbacks
     from promptad_db.sweeps import sweep as start
 
     with progress_bar() as progress:
-        listener = Listener(progress, lambda cell: talk([line_of(cell)]), lambda text: note([text]))
-        outcome = start(grid, _executor(options), runs=runs, db=db, listener=listener)
+        callbacks = Callbacks(progress, lambda cell: echo_err([line_of(cell)]), lambda text: note([text]))
+        outcome = start(grid, _executor(options), runs=runs, db=db, callbacks=callbacks)
     show("".join(f"{folder}\n" for folder in outcome.folders), options["output"])
     word = ["status"] if outcome.failed else []
     following = ["promptad-db", *(["sweep", *word] if word else ["report"]), "--experiment", grid.experiment]
     place = [*(["--runs", str(runs)] if runs and word else []), *db_option(db)]
     failed = f", {len(outcome.failed)} failed" if outcome.failed else ""
-    talk([f"{outcome.cells} cells in {len(outcome.folders)} runs{failed}; next: {shlex.join([*following, *place])}"])
+    echo_err(
+        [f"{outcome.cells} cells in {len(outcome.folders)} runs{failed}; next: {shlex.join([*following, *place])}"]
+    )
     if outcome.failed:
         ctx.exit(ExitCode.BAD_INPUT)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from promptad_db.cli.options import data_root_option, db_option, runs_option
-from promptad_db.cli.output import talk
+from promptad_db.cli.output import echo_err
 from promptad_db.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +56,6 @@ def ui(
 
 
 def _say(address: str, *, open_browser: bool) -> None:
-    talk([f"{address}  (Ctrl-C ends it)"])
+    echo_err([f"{address}  (Ctrl-C ends it)"])
     if open_browser:
         click.launch(address)

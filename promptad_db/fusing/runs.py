@@ -9,7 +9,7 @@ from promptad_db import run_folder
 from promptad_db.datasets.categories import kind_of
 from promptad_db.errors import InputError
 from promptad_db.fusing.branches import BRANCHES, check_branches, fuse_branches, measure, put
-from promptad_db.fusion.gate_lessons import Teaching, lesson_of, scores_of_shots
+from promptad_db.fusion.gate_examples import GateTrainer, example_of, scores_of_shots
 from promptad_db.metrics import PixelTruth
 from promptad_db.records import LEVEL_OF_TASK
 from promptad_db.run_folder.places import changing
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from promptad_db.fusion.gate import HoldOut
-    from promptad_db.fusion.gate_signals import Lesson
+    from promptad_db.fusion.gate_signals import GateExample
     from promptad_db.fusion.recipes import Recipe
     from promptad_db.records import CategoryResult, RunInfo
 
@@ -65,22 +65,22 @@ class Fusion:
         self.chosen, self.options, self.outcome = chosen, options, outcome
         self.learning = any(recipe.learned for recipe in chosen)
         self.needs_shots = self.learning or any(recipe.calibrate == "zscore-normal" for recipe in chosen)
-        self.teaching = Teaching([], options.hold_out)
+        self.trainer = GateTrainer([], options.hold_out)
 
     def learn(self, progress: Callable[[str, int, int], None]) -> None:
         """Gather what every category with both branches can teach a gate."""
-        lessons = []
+        examples = []
         for done, folder in enumerate(self.outcome.folders if self.learning else (), start=1):
             try:
                 info = run_folder.read_run(folder)
                 for category in run_folder.list_categories(folder):
                     result = run_folder.read_category(folder, category)
                     if set(BRANCHES) <= set(result.scores):
-                        lessons.append(self._lesson(info, folder, result, teach=True))
+                        examples.append(self._lesson(info, folder, result, teach=True))
             except (InputError, OSError) as error:
                 self.outcome.rejected.append((folder, reason_of(error)))
             progress("reading what gates learn from", done, len(self.outcome.folders))
-        self.teaching = Teaching(lessons, self.options.hold_out)
+        self.trainer = GateTrainer(examples, self.options.hold_out)
 
     def fuse_run(self, folder: Path) -> None:
         """Fuse the categories of a run that are asked for; one that cannot be fused is rejected with its reason."""
@@ -109,11 +109,11 @@ class Fusion:
         """Put every recipe's branch into the result; whether that changed it."""
         shots = self._shots(folder, result.category)
         truth = None if result.masks is None else PixelTruth(result.masks)
-        lesson = self._lesson(info, folder, result) if self.learning else None
+        example = self._lesson(info, folder, result) if self.learning else None
         changed = False
         for recipe in self.chosen:
             try:
-                learned = self.teaching.apply(lesson) if lesson and recipe.learned else None
+                learned = self.trainer.apply(example) if example and recipe.learned else None
                 fused = fuse_branches(recipe, result, shots, learned)
                 measured = measure(fused, result, info.render, truth, LEVEL_OF_TASK[info.task])
                 new = put(fused, measured, result, replace_existing=self.options.replace)
@@ -126,9 +126,9 @@ class Fusion:
             changed |= new
         return changed
 
-    def _lesson(self, info: RunInfo, folder: Path, result: CategoryResult, *, teach: bool = False) -> Lesson:
+    def _lesson(self, info: RunInfo, folder: Path, result: CategoryResult, *, teach: bool = False) -> GateExample:
         weights, kind = self._weights(folder, result.category), kind_of(info.dataset, result.category)
-        return lesson_of(info, result, weights, kind, teach=teach)
+        return example_of(info, result, weights, kind, teach=teach)
 
     def _shots(self, folder: Path, category: str) -> Mapping[str, NDArray[Any]]:
         """What the K shots themselves score, by branch; empty where the run did not keep it or no recipe needs it."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from promptad_db.errors import InputError, UsageError
-from promptad_db.fusion.gate_signals import Cell  # noqa: TC001 - conform looks up the types of fields
+from promptad_db.fusion.gate_signals import GateCell  # noqa: TC001 - conform looks up the types of fields
 from promptad_db.records import Count, Finite, Label  # noqa: TC001 - the same
 from promptad_db.schema import conform, shown
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from promptad_db.fusion.gate_signals import Lesson
+    from promptad_db.fusion.gate_signals import GateExample
 
 HoldOut = Literal["category", "dataset"]
 HOLD_OUTS: tuple[HoldOut, ...] = ("category", "dataset")
@@ -47,7 +47,7 @@ class Gate:
     intercept: Finite
     hold_out: HoldOut
     images: Count
-    cells: tuple[Cell, ...]
+    cells: tuple[GateCell, ...]
 
     def weights(self, signals: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
         """The weight of the semantic branch for each image, [N], 0..1."""
@@ -83,7 +83,7 @@ def gate_of_document(document: Mapping[str, Any]) -> Gate:
     return gate
 
 
-def admissible(cell: Cell, other: Cell, hold_out: HoldOut) -> bool:
+def may_train_on(cell: GateCell, other: GateCell, hold_out: HoldOut) -> bool:
     """Whether the labels of ``other`` may train the gate of ``cell``: never those of a category of the same name."""
     if hold_out not in HOLD_OUTS:
         raise UsageError(f"hold_out is {hold_out!r}", f"use one of {', '.join(HOLD_OUTS)}")
@@ -92,14 +92,14 @@ def admissible(cell: Cell, other: Cell, hold_out: HoldOut) -> bool:
     return hold_out == "category" or other.dataset != cell.dataset
 
 
-def trained_gate(lesson: Lesson, lessons: Sequence[Lesson], hold_out: HoldOut) -> Gate:
-    """The gate for ``lesson``'s cell, trained on those of ``lessons`` whose labels may enter.
+def trained_gate(example: GateExample, examples: Sequence[GateExample], hold_out: HoldOut) -> Gate:
+    """The gate for ``example``'s cell, trained on those of ``examples`` whose labels may enter.
 
-    It uses the signals that all of them have. The same lessons give the same gate to the last bit. Raises InputError
+    It uses the signals that all of them have. The same examples give the same gate to the last bit. Raises InputError
     when fewer than two other categories can teach, or the same branch is the better one on all their images.
     """
     teachers = [
-        other for other in lessons if admissible(lesson.cell, other.cell, hold_out) and other.advantage is not None
+        other for other in examples if may_train_on(example.cell, other.cell, hold_out) and other.advantage is not None
     ]
     teachers.sort(key=lambda other: (other.cell.dataset, other.cell.category, other.cell.run_id))
     categories = {other.cell.category for other in teachers}
@@ -110,7 +110,7 @@ def trained_gate(lesson: Lesson, lessons: Sequence[Lesson], hold_out: HoldOut) -
             f"the selected runs hold {len(categories)}",
             "select more runs" + ("" if hold_out == "category" else ", or use --hold-out category"),
         )
-    names = tuple(name for name in lesson.signals if all(name in other.signals for other in teachers))
+    names = tuple(name for name in example.signals if all(name in other.signals for other in teachers))
     table = np.concatenate([np.stack([other.signals[name] for name in names], axis=1) for other in teachers])
     advantage = np.concatenate([other.advantage for other in teachers if other.advantage is not None])
     sizes = np.concatenate([np.full(len(other.advantage), len(other.advantage)) for other in teachers])  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ def _fitted(
     advantage: NDArray[np.float64],
     sizes: NDArray[np.int64],
     hold_out: HoldOut,
-    teachers: Sequence[Lesson],
+    teachers: Sequence[GateExample],
 ) -> Gate:
     from sklearn.linear_model import LogisticRegression
 

@@ -18,7 +18,7 @@ _TEXTURE = {"texture": 1.0, "object": 0.0, None: 0.5}
 
 
 @dataclass(frozen=True)
-class Cell:
+class GateCell:
     """A category of a run: by its name it is kept out of the training of its own gate."""
 
     run_id: RunId
@@ -30,14 +30,14 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class GateExample:
     """What one cell can teach: ``signals`` by name, [N] each, and ``advantage`` [N].
 
     ``advantage`` is by how much the semantic branch ranks each image better than the memory branch, -1..1; None where
     the cell has no ground truth, or one class only.
     """
 
-    cell: Cell
+    cell: GateCell
     signals: dict[str, NDArray[np.float64]]
     advantage: NDArray[np.float64] | None
 

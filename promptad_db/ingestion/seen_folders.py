@@ -21,7 +21,7 @@ _DOUBLINGS = 10
 
 
 @dataclass(frozen=True)
-class Look:
+class Snapshot:
     """A run folder before it is indexed: its stamp, whether more categories are expected, and why it is not indexed."""
 
     stamp: object
@@ -29,8 +29,8 @@ class Look:
     unfit: str = ""
 
     @classmethod
-    def at(cls, folder: Path, stamp: object) -> Look:
-        """Look at a run folder that has this stamp; a run that cannot be read may be in the making."""
+    def at(cls, folder: Path, stamp: object) -> Snapshot:
+        """Snapshot at a run folder that has this stamp; a run that cannot be read may be in the making."""
         if not is_text(str(folder)):
             return cls(stamp, running=False, unfit="its path is not UTF-8; rename it")
         if folder.is_symlink():
@@ -63,7 +63,7 @@ class SeenFolders:
         before = self._indexed.get(folder)
         return before is None or before.stamp != stamp or before.due <= time.monotonic()
 
-    def note(self, looks: dict[Path, Look], refused: Iterable[tuple[Path, str]]) -> list[tuple[Path, str]]:
+    def note(self, looks: dict[Path, Snapshot], refused: Iterable[tuple[Path, str]]) -> list[tuple[Path, str]]:
         """Keep in mind how folders were when they were indexed; returns what was not refused before, as it is now."""
         of = {folder: [(folder, look.unfit)] if look.unfit else [] for folder, look in looks.items()}
         for place, reason in refused:
@@ -76,14 +76,14 @@ class SeenFolders:
                 before = _Indexed(look.stamp)
             due = math.inf
             if of[folder]:
-                due = time.monotonic() + grown(self.interval, before.times, LONGEST_WITHOUT_A_TRY)
+                due = time.monotonic() + backoff_delay(self.interval, before.times, LONGEST_WITHOUT_A_TRY)
             elif look.running and not before.times:
                 due = 0.0  # two categories can come within one tick of a file system's clock and leave one stamp
             self._indexed[folder] = _Indexed(look.stamp, before.times + 1, frozenset(of[folder]), due)
             news += [one for one in of[folder] if one not in before.refused]
         return news
 
-    def let_go(self, found: Iterable[Path]) -> list[Path]:
+    def forget(self, found: Iterable[Path]) -> list[Path]:
         """Forget what is not found any more; returns that, sorted."""
         gone = sorted(self._indexed.keys() - set(found))
         for folder in gone:
@@ -112,6 +112,6 @@ def stamps(roots: Sequence[Path]) -> tuple[dict[Path, object], list[str]]:
     return found, unlisted
 
 
-def grown(pause: float, times: int, longest: float) -> float:
+def backoff_delay(pause: float, times: int, longest: float) -> float:
     """A pause, in seconds, after something failed so many times in a row."""
     return min(pause * 2.0 ** min(times, _DOUBLINGS), max(pause, longest))

@@ -20,7 +20,7 @@ from promptad_db.errors import (
     UsageError,
 )
 from promptad_db.ingestion.ingest import ingest, rejected_lines
-from promptad_db.ingestion.seen_folders import Look, SeenFolders, grown, stamps
+from promptad_db.ingestion.seen_folders import SeenFolders, Snapshot, backoff_delay, stamps
 from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def watch(
     The first pass is ``ingest`` with the same arguments; ``progress`` is for it. After it only run folders are taken, at
     any depth; ``interval`` is the pause in seconds between two looks. ``say`` hears a line when something came, was
     rejected (once, as long as the folder does not change) or went wrong. A database that is locked or away and a root
-    that cannot be listed are tried again after growing pauses, up to ``LONGEST_PAUSE`` seconds; nothing is lost by that.
+    that cannot be listed are tried again after growing backoff, up to ``LONGEST_PAUSE`` seconds; nothing is lost by that.
 
     Raises UsageError for a root that is a file; InputError and DatabaseError as ``ingest`` does when the first pass
     fails for another reason than a lock; later SchemaError alone.
@@ -95,7 +95,7 @@ def watch(
         found, unlisted = stamps(folders)
         if unlisted:
             raise InputError(unlisted[0])
-        looks = {folder: Look.at(folder, stamp) for folder, stamp in found.items()}
+        looks = {folder: Snapshot.at(folder, stamp) for folder, stamp in found.items()}
         heard = watcher.unless_stopped(progress)
         try:
             outcome = ingest(*roots, db=db, runs=runs, options=options, replace=replace, progress=heard)
@@ -154,7 +154,7 @@ class _Watcher:
                     self.say("working again")
                 work, failures, troubles = self.round, 0, set()
                 self.made = self.database.exists()
-            self.stop.wait(grown(self.interval, failures, LONGEST_PAUSE))
+            self.stop.wait(backoff_delay(self.interval, failures, LONGEST_PAUSE))
         self.watched.seconds = time.monotonic() - began
         self.watched.rejected = self.seen.refused()
         return self.watched
@@ -162,13 +162,15 @@ class _Watcher:
     def round(self) -> None:
         """Index what is new or has changed; InputError, in the end, for roots that cannot be listed."""
         if self.made and not self.database.exists():
-            self.seen.let_go([])  # somebody took it away; everything goes into a new one
+            self.seen.forget([])  # somebody took it away; everything goes into a new one
         found, unlisted = stamps(self.roots)
         if not unlisted:
-            self._say_gone(self.seen.let_go(found))
+            self._say_gone(self.seen.forget(found))
         due = [folder for folder, stamp in found.items() if self.seen.is_due(folder, stamp)]
         for start in range(0, len(due), _FOLDERS_AT_A_TIME):
-            self._index({folder: Look.at(folder, found[folder]) for folder in due[start : start + _FOLDERS_AT_A_TIME]})
+            self._index(
+                {folder: Snapshot.at(folder, found[folder]) for folder in due[start : start + _FOLDERS_AT_A_TIME]}
+            )
         if unlisted:
             raise InputError("; ".join(unlisted))
 
@@ -182,7 +184,7 @@ class _Watcher:
 
         return step
 
-    def _index(self, looks: dict[Path, Look]) -> None:
+    def _index(self, looks: dict[Path, Snapshot]) -> None:
         folders = [folder for folder, look in looks.items() if not look.unfit]
         step = self.unless_stopped(lambda: None)
         outcome = index_folders(folders, self.database, replace=self.replace, progress=step)

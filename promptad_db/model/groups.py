@@ -26,7 +26,7 @@ _SAME = 1e-6
 
 
 @dataclass(frozen=True)
-class Gate:
+class GroupWeights:
     """Shares of the groups: a softmax of a feature's cosine with the ``keys`` [G, D], less the ``offsets`` [G]."""
 
     keys: Tensor
@@ -89,7 +89,7 @@ class GroupedBranch(ABC):
         """The words of each group, for features of the shots."""
 
     @abstractmethod
-    def gate(self, prototypes: Tensor, shots: Tensor) -> Gate:
+    def gate(self, prototypes: Tensor, shots: Tensor) -> GroupWeights:
         """The gate for the prototypes [G, 2, D] of an epoch, and features of the shots."""
 
     def fit(self, shots: Tensor, training: Training, judge: Callable[[Score], float] | None) -> None:
@@ -137,14 +137,14 @@ class GroupedBranch(ABC):
         taken = {name: value.to(self.setup.encoder.device) for name, value in state.items()}
         self._contexts = {name: taken[name] for name in ("normal_context", "abnormal_context")}
         self._prototypes = taken["prototypes"]
-        self._gate = Gate(taken["keys"], taken["offsets"])
+        self._gate = GroupWeights(taken["keys"], taken["offsets"])
 
     def describe(self) -> dict[str, Any]:
         """The epoch that counts, from 1, how sharply groups are told apart, and each group's share of the shots."""
         shares = self._gate(self._shots).flatten(0, -2).mean(dim=0)
         return {"epoch": self._epoch, "sharpness": SHARPNESS, "shares": [round(float(one), 4) for one in shares]}
 
-    def _scorer(self, prototypes: Tensor, gate: Gate) -> Score:
+    def _scorer(self, prototypes: Tensor, gate: GroupWeights) -> Score:
         def score(features: Tensor) -> Tensor:
             logits = self.setup.temperature * features @ prototypes.flatten(0, 1).T
             each = logits.reshape(*logits.shape[:-1], -1, 2)

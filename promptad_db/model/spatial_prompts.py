@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from promptad_db.model.groups import Gate, GroupedBranch
+from promptad_db.model.groups import GroupedBranch, GroupWeights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,10 +25,10 @@ class SpatialPrompts(GroupedBranch):
         words = self.setup.words
         return [words.local(group) for group in words.groups.values()]
 
-    def gate(self, prototypes: Tensor, shots: Tensor) -> Gate:
+    def gate(self, prototypes: Tensor, shots: Tensor) -> GroupWeights:
         """Keys are the normal prototypes, offsets their mean cosines with the shots."""
         keys = prototypes[:, 0]
-        return Gate(keys, (shots @ keys.T).flatten(0, -2).mean(dim=0))
+        return GroupWeights(keys, (shots @ keys.T).flatten(0, -2).mean(dim=0))
 
     def describe(self) -> dict[str, Any]:
         """What every branch of groups says, and the name of each group."""

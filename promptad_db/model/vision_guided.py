@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
-from promptad_db.model.groups import Gate, GroupedBranch, cluster
+from promptad_db.model.groups import GroupedBranch, GroupWeights, cluster
 from promptad_db.model.promptad import CONTEXTS
 from promptad_db.model.prompts import fits
 
@@ -41,9 +41,9 @@ class VisionGuided(GroupedBranch):
         self._chosen = self._describe_centres()
         return [self._described(chosen) for chosen in self._chosen]
 
-    def gate(self, prototypes: Tensor, shots: Tensor) -> Gate:  # noqa: ARG002 - the centres alone
+    def gate(self, prototypes: Tensor, shots: Tensor) -> GroupWeights:  # noqa: ARG002 - the centres alone
         """Keys are the centres of the clusters."""
-        return Gate(self._centres, torch.zeros(len(self._centres), device=self._centres.device))
+        return GroupWeights(self._centres, torch.zeros(len(self._centres), device=self._centres.device))
 
     def describe(self) -> dict[str, Any]:
         """What every branch of groups says, the description of each cluster, and its words by attribute."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promptad_db.cells.view import Panel, panels
-from promptad_db.db.queries.plot_data import cell_places
+from promptad_db.db.queries.plot_data import cell_locations
 from promptad_db.errors import PromptadError
 from promptad_db.page.html import data_address
 from promptad_db.run_folder import has_maps
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from promptad_db.db.engine.connect import Where
-    from promptad_db.db.queries.plot_data import CellPlace
+    from promptad_db.db.queries.plot_data import CellLocation
     from promptad_db.db.queries.selection import Filters
 
 IMAGES = 2
@@ -66,7 +66,7 @@ def gallery(database: Where, filters: Filters, count: int, data_root: Path | Non
     views: list[View] = []
     notes: list[str] = []
     complete = True
-    for cell in cell_places(database, filters)[0] if count else []:
+    for cell in cell_locations(database, filters)[0] if count else []:
         if cell.gap is None or not has_maps(cell.folder, cell.category):
             continue
         branches = tuple(dict.fromkeys((*filters.branches, FUSION)))
@@ -83,7 +83,7 @@ def gallery(database: Where, filters: Filters, count: int, data_root: Path | Non
     return (Gallery(about, views) if views else None), notes
 
 
-def _with_fusion(cell: CellPlace, branches: tuple[str, ...], data_root: Path | None) -> list[Panel]:
+def _with_fusion(cell: CellLocation, branches: tuple[str, ...], data_root: Path | None) -> list[Panel]:
     """The panels of a cell; without the fusion where it is not defined, as that of another method's two branches."""
     try:
         return panels(cell.folder, cell.category, IMAGES, branches, data_root)
@@ -91,7 +91,7 @@ def _with_fusion(cell: CellPlace, branches: tuple[str, ...], data_root: Path | N
         return panels(cell.folder, cell.category, IMAGES, branches[:2], data_root)
 
 
-def _heading(cell: CellPlace, filters: Filters) -> str:
+def _heading(cell: CellLocation, filters: Filters) -> str:
     gap = 100 * (cell.gap or 0.0)
     aurocs = ", ".join(
         f"{branch} {100 * value:.2f} %"

@@ -19,7 +19,7 @@ _MISSING = "–"  # noqa: RUF001 - an en dash is meant
 _UNITS = {"auroc": " (%)", "percent": " (%)", "gap": " (points)", "points": " (points)"}
 
 
-class Cell(NamedTuple):
+class TableCell(NamedTuple):
     """A printed value, not escaped yet for any format; ``part`` is a gap's share of the largest in its column, 0..1."""
 
     text: str
@@ -36,7 +36,7 @@ class Grid:
     title: str
     headers: list[str]
     numeric: list[bool]
-    rows: list[list[Cell]]
+    rows: list[list[TableCell]]
 
 
 def lay_out(section: Section) -> Grid:
@@ -57,13 +57,13 @@ def _holds_numbers(result: ResultSet, index: int) -> bool:
     return bool(values) and all(_is_number(value) for value in values)
 
 
-def _cell(value: Any, kind: str, row: tuple[Any, ...], places: dict[str, int]) -> Cell:
+def _cell(value: Any, kind: str, row: tuple[Any, ...], places: dict[str, int]) -> TableCell:
     if isinstance(value, Best):
-        return Cell(str(value), best=True)
+        return TableCell(str(value), best=True)
     if kind.startswith("share_of:") and _is_number(value):
         whole = places.get(kind.removeprefix("share_of:"))
-        return Cell(share(value, None if whole is None else row[whole]))
-    return Cell(printed(value, kind))
+        return TableCell(share(value, None if whole is None else row[whole]))
+    return TableCell(printed(value, kind))
 
 
 def printed(value: Any, kind: str = "") -> str:

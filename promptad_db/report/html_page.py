@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from promptad_db.report.grid import NO_ROWS, Cell, Grid
+from promptad_db.report.grid import NO_ROWS, Grid, TableCell
 from promptad_db.report.values import one_line
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _rows(grid: Grid) -> list[str]:
     ]
 
 
-def _value(cell: Cell) -> str:
+def _value(cell: TableCell) -> str:
     text = _escaped(cell.text)
     return f"<strong>{text}</strong>" if cell.best else text
 

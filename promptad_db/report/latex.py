@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from promptad_db.report.grid import NO_ROWS, Cell, Grid
+from promptad_db.report.grid import NO_ROWS, Grid, TableCell
 from promptad_db.report.values import one_line
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _line(texts: Iterable[str]) -> str:
     return f"    {' & '.join(texts)} \\\\"
 
 
-def _value(cell: Cell, numeric: bool) -> str:  # noqa: FBT001 - comes from a zip
+def _value(cell: TableCell, numeric: bool) -> str:  # noqa: FBT001 - comes from a zip
     text = _escaped(cell.text)
     if numeric and text.startswith("-") and text != "--":
         text = f"$-${text[1:]}"

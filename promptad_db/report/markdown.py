@@ -6,7 +6,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from promptad_db.report.grid import NO_ROWS, Cell, Grid
+from promptad_db.report.grid import NO_ROWS, Grid, TableCell
 from promptad_db.report.values import one_line
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _line(texts: Iterable[str]) -> str:
     return f"| {' | '.join(texts)} |"
 
 
-def _value(cell: Cell) -> str:
+def _value(cell: TableCell) -> str:
     text = _escaped(cell.text)
     return f"**{text}**" if cell.best else text
 

@@ -6,7 +6,7 @@ import io
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from promptad_db.report.grid import NO_ROWS, Cell
+from promptad_db.report.grid import NO_ROWS, TableCell
 from promptad_db.report.values import visible
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _with_bars(grid: Grid) -> Grid:
         grid,
         headers=widened(grid.headers, lambda _header: ""),
         numeric=widened(grid.numeric, lambda _numeric: False),
-        rows=[widened(row, lambda cell: Cell(_bar(cell.part))) for row in grid.rows],
+        rows=[widened(row, lambda cell: TableCell(_bar(cell.part))) for row in grid.rows],
     )
 
 
@@ -186,7 +186,7 @@ def _empty_table(gap: int) -> Table:
     return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap - 1, 0, 0), header_style="")
 
 
-def _value(cell: Cell) -> Text:
+def _value(cell: TableCell) -> Text:
     return _text(cell.text, "bold" if cell.best else _WEAK if cell.weak else "")
 
 

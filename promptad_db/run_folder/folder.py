@@ -25,7 +25,7 @@ from promptad_db.run_folder.category import (
     read_weights,
     write_category_files,
 )
-from promptad_db.run_folder.places import RUN_FILE, changing, place_of
+from promptad_db.run_folder.places import RUN_FILE, changing, storage_of
 from promptad_db.run_folder.run_json import (
     checked_run_id,
     content_of,
@@ -68,7 +68,7 @@ def create_run(root: Path, info: RunInfo) -> Path:
     """Make the folder of a new run, which appears with its run.json in it; an existing one of this id is an InputError."""
     folder = root / checked_run_id(info.run_id, root)
     try:
-        place_of(folder).create(content_of(info, folder / RUN_FILE))
+        storage_of(folder).create(content_of(info, folder / RUN_FILE))
     except FileExistsError as error:
         raise InputError(f"{folder}: a run folder of this id exists") from error
     return folder
@@ -85,7 +85,7 @@ def note_learned(folder: Path, category: str, description: dict[str, Any]) -> No
 
 def gather_learned(folder: Path) -> RunInfo:
     """Move what was noted of finished and unfinished categories into the config of run.json, as ``learned``."""
-    place = place_of(folder)
+    place = storage_of(folder)
     with changing(folder):
         info, notes = read_run(folder), place.loose_files(_LEARNED)
         if not notes:
@@ -130,17 +130,17 @@ def walk_runs(root: Path) -> Iterator[Path]:
 
 def stamp(folder: Path) -> object:
     """What changes whenever run.json or a finished category of a run does, for little work; None when the run is gone."""
-    return place_of(folder).stamp()
+    return storage_of(folder).stamp()
 
 
 def list_categories(folder: Path) -> list[str]:
     """The finished categories of a run, sorted."""
-    return sorted({files.text_of(name) for name in place_of(folder).categories() if _is_category_name(name)})
+    return sorted({files.text_of(name) for name in storage_of(folder).categories() if _is_category_name(name)})
 
 
 def times(folder: Path) -> tuple[datetime, dict[str, datetime]]:
     """When run.json was last written, and when each finished category was."""
-    found = place_of(folder).times()
+    found = storage_of(folder).times()
     written = found.pop(RUN_FILE)
     return written, {files.text_of(name): time for name, time in found.items() if _is_category_name(name)}
 
@@ -157,7 +157,7 @@ def write_category(
 
     With ``keep_rest`` the files of an existing category that the result does not hold (weights, gates) stay with it.
     """
-    place, name = place_of(folder), _name_in(folder, result.category)
+    place, name = storage_of(folder), _name_in(folder, result.category)
     there = place.categories()
     if not replace_existing and name in there:
         raise InputError(f"{folder / name}: this category is logged already", "log each category of a run once")
@@ -183,7 +183,7 @@ def read_whole_category(folder: Path, category: str) -> tuple[CategoryResult, Co
 
 def recover_interrupted(folder: Path) -> None:
     """Put back the categories of a run whose replacement was killed half way; they can be read all the same."""
-    place = place_of(folder)
+    place = storage_of(folder)
     if place.interrupted():
         with suppress(RunLockedError, PermissionError), changing(folder):
             place.tidy(alone=False)
@@ -196,12 +196,12 @@ def read_category_weights(folder: Path, category: str) -> dict[str, NDArray[Any]
 
 def has_weights(folder: Path, category: str) -> bool:
     """Whether a run kept what it learned in one category."""
-    return place_of(folder).holds(_name_in(folder, category), WEIGHTS_FILE)
+    return storage_of(folder).holds(_name_in(folder, category), WEIGHTS_FILE)
 
 
 def has_maps(folder: Path, category: str) -> bool:
     """Whether a run kept anomaly maps in one category."""
-    return place_of(folder).holds(_name_in(folder, category), MAPS_FILE)
+    return storage_of(folder).holds(_name_in(folder, category), MAPS_FILE)
 
 
 def read_category_gate(folder: Path, category: str, branch: str = "gate") -> dict[str, Any]:
@@ -220,7 +220,7 @@ def read_category_gate(folder: Path, category: str, branch: str = "gate") -> dic
 
 def examine_category(folder: Path, category: str) -> Content:
     """The files of a category with all that is wrong with them; InputError when nothing can be said of them."""
-    return place_of(folder).examined(_name_in(folder, category))
+    return storage_of(folder).examined(_name_in(folder, category))
 
 
 def accept_changes(folder: Path, categories: Iterable[str]) -> None:
@@ -232,13 +232,13 @@ def accept_changes(folder: Path, categories: Iterable[str]) -> None:
         write_run(folder, read_run(folder, changed=True))
         for category in categories:
             name = _name_in(folder, category)
-            place_of(folder).seal(name, partial(read_category_files, category=category))
+            storage_of(folder).seal(name, partial(read_category_files, category=category))
 
 
 def remove_unfinished(folder: Path) -> None:
     """Take away what a killed process left half written in a run folder that nobody else writes to."""
     with changing(folder):
-        place_of(folder).tidy(alone=True)
+        storage_of(folder).tidy(alone=True)
 
 
 def copy_run(folder: Path, root: Path) -> Path:
@@ -246,7 +246,7 @@ def copy_run(folder: Path, root: Path) -> Path:
 
     Returns the copy. Raises InputError for a run that is being written.
     """
-    info, source, copy = read_run(folder), place_of(folder), place_of(root / folder.name)
+    info, source, copy = read_run(folder), storage_of(folder), storage_of(root / folder.name)
     if info.status == "running":
         raise InputError(f"{folder}: is running", "copy it when it is finished; a killed run goes on with run --resume")
     if not is_run_folder(copy.folder):
@@ -263,19 +263,19 @@ def copy_run(folder: Path, root: Path) -> Path:
 def discard(folder: Path) -> Path:
     """Move a run to the trash beside it; where it is then."""
     with changing(folder):
-        return place_of(folder).discard(folder.parent / _TRASH)
+        return storage_of(folder).discard(folder.parent / _TRASH)
 
 
 def category_fingerprint(folder: Path, category: str) -> str:
     """A hash of all files of a category, which are as its manifest says: equal means unchanged."""
-    return place_of(folder).fingerprint(_name_in(folder, category))
+    return storage_of(folder).fingerprint(_name_in(folder, category))
 
 
 def _read(
     folder: Path, category: str, read: Callable[[Content], _Answer], *, only: Collection[str] | None = None
 ) -> _Answer:
     """What ``read`` makes of the files of a category; again from the start when they were replaced meanwhile."""
-    place, name = place_of(folder), _name_in(folder, category)
+    place, name = storage_of(folder), _name_in(folder, category)
     while True:
         before = place.writing_of(name)
         try:
@@ -292,7 +292,7 @@ def _read(
 def _name_in(folder: Path, category: str) -> str:
     """The name of a category's folder; where an older version wrote it, the one that this gave it."""
     name, older = files.folder_name(category), files.older_folder_name(category)
-    return older if older != name and older in place_of(folder).categories() else name
+    return older if older != name and older in storage_of(folder).categories() else name
 
 
 def _is_category_name(name: str) -> bool:

@@ -9,9 +9,9 @@ except ImportError as error:
     raise UsageError(f"running the detector needs {error.name}", "pip install 'promptad-db[clip]'") from error
 
 from promptad_db.model.promptad import Training
-from promptad_db.progress import Listener
-from promptad_db.records import Cell
+from promptad_db.progress import Callbacks
+from promptad_db.records import CellScore
 from promptad_db.runner.loop import Outcome, load_encoder, run
 from promptad_db.runner.request import Backbone, Request
 
-__all__ = ["Backbone", "Cell", "Listener", "Outcome", "Request", "Training", "load_encoder", "run"]
+__all__ = ["Backbone", "Callbacks", "CellScore", "Outcome", "Request", "Training", "load_encoder", "run"]

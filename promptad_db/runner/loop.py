@@ -16,8 +16,8 @@ from promptad_db.model.clip import ClipEncoder
 from promptad_db.model.feature_cache import FeatureCache
 from promptad_db.model.features import encode_shots, encode_test_images
 from promptad_db.model.words import load_vocabulary
-from promptad_db.progress import Listener
-from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Cell
+from promptad_db.progress import Callbacks
+from promptad_db.records import LEVEL_OF_TASK, CategoryResult, CellScore
 from promptad_db.runner.evaluate import CategoryData, Evaluation
 from promptad_db.runner.plan import Job, make_jobs, settings_of
 from promptad_db.runner.source import Weights, saved_weights
@@ -45,7 +45,7 @@ def run(
     *,
     runs: str | os.PathLike[str] | None = None,
     db: str | os.PathLike[str] | bool | None = None,
-    listener: Listener | None = None,
+    callbacks: Callbacks | None = None,
     encoder: ClipEncoder | None = None,
 ) -> Outcome:
     """Train and evaluate as the request says, write run folders, and index them in the database.
@@ -56,16 +56,16 @@ def run(
     Raises InputError for data that cannot be used, UsageError for a request that cannot be meant, and
     InterruptedRunError on Ctrl-C, when all runs are resumable.
     """
-    listener = listener or Listener()
+    callbacks = callbacks or Callbacks()
     dataset = open_dataset(request.dataset, request.data_root)
     categories = [dataset.category(name) for name in dict.fromkeys(request.categories or dataset.categories)]
     if encoder is None:
         encoder = load_encoder(request.backbone, text=any(one.semantic for one in settings_of(request)))
-    work = Work(request, encoder, listener)
+    work = Work(request, encoder, callbacks)
     saved = saved_weights(request.from_run, [one.name for one in categories], encoder) if request.from_run else {}
     jobs, notes = make_jobs(request, categories, encoder, runs=runs)
     for note in notes:
-        listener.note(note)
+        callbacks.note(note)
     outcome = Outcome([job.run.folder for job in jobs])
     waiting = [job for job in jobs if set(job.shots) - job.done]
     cells = sum(len(set(job.shots) - job.done) for job in waiting)
@@ -78,8 +78,8 @@ def run(
                 for job in open_jobs:
                     cell = work.evaluate(job, data)
                     outcome.cells += 1
-                    listener.progress("cells", outcome.cells, cells)
-                    listener.cell(cell)
+                    callbacks.progress("cells", outcome.cells, cells)
+                    callbacks.cell(cell)
                 for job in open_jobs:
                     run_folder.gather_learned(job.run.folder)
                 index_runs([job.run.folder for job in open_jobs], db)
@@ -111,19 +111,19 @@ def load_encoder(backbone: Backbone, *, text: bool = True) -> ClipEncoder:
 class Work:
     """What is done with one category after the other."""
 
-    def __init__(self, request: Request, encoder: ClipEncoder, listener: Listener) -> None:
-        self.request, self.encoder, self.listener = request, encoder, listener
+    def __init__(self, request: Request, encoder: ClipEncoder, callbacks: Callbacks) -> None:
+        self.request, self.encoder, self.callbacks = request, encoder, callbacks
         self.cache = FeatureCache(request.feature_cache, encoder) if request.feature_cache else None
         self.vocabulary = load_vocabulary(request.prompts)
 
-    def evaluate(self, job: Job, data: CategoryData) -> Cell:
+    def evaluate(self, job: Job, data: CategoryData) -> CellScore:
         """One run in an encoded category: train, score, and write it to the run folder."""
         started = time.perf_counter()
         evaluation = Evaluation(job, data, self.encoder, self.request)
         result = job.run.log_result(evaluation.run(), evaluation.clock)
         job.done.add(data.name)
         seconds = time.perf_counter() - started
-        return Cell(self.request.dataset, data.name, job.setting, _aurocs(job, result), seconds)
+        return CellScore(self.request.dataset, data.name, job.setting, _aurocs(job, result), seconds)
 
     def encode(self, category: Category, jobs: list[Job], saved: Weights) -> CategoryData:
         """All that the runs share in a category, each of its images encoded once."""
@@ -142,7 +142,7 @@ class Work:
             semantic=any(job.semantic for job in jobs),
             batch_size=request.batch_size,
             cache=self.cache,
-            progress=lambda done, total: self.listener.progress(f"{name}: images", done, total),
+            progress=lambda done, total: self.callbacks.progress(f"{name}: images", done, total),
         )
         pixels = any(job.setting.task == "seg" for job in jobs)
         masks = load_masks(category.test, request.render.height, request.render.width) if pixels else None

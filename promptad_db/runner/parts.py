@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from promptad_db.model.clip import ClipEncoder
-    from promptad_db.progress import Listener
+    from promptad_db.progress import Callbacks
     from promptad_db.records import Setting
     from promptad_db.runner.request import Backbone, Request
 
@@ -55,7 +55,7 @@ def prepare(request: Request, *, runs: str | os.PathLike[str]) -> Prepared:
 
 
 def run_category(
-    request: Request, category: str, folders: Mapping[Setting, Path], listener: Listener
+    request: Request, category: str, folders: Mapping[Setting, Path], callbacks: Callbacks
 ) -> dict[Setting, str]:
     """Add one category to those of the runs in ``folders``, from ``prepare``, that lack it; its images are encoded once.
 
@@ -69,12 +69,12 @@ def run_category(
     jobs = reopen_jobs(request, found, folders)
     if not jobs:
         return {}
-    work = Work(request, _encoder_of(request), listener)
+    work = Work(request, _encoder_of(request), callbacks)
     data = work.encode(found, jobs, {})
     failed = {}
     for job in jobs:
         try:
-            listener.cell(work.evaluate(job, data))
+            callbacks.cell(work.evaluate(job, data))
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in one run, the others go on
             if category not in run_folder.list_categories(job.run.folder):
                 failed[job.setting] = reason_of(error)

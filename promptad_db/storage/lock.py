@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-DEFAULT_PATIENCE = 60.0
-_LONGEST_PATIENCE = 1e6
+DEFAULT_LOCK_TIMEOUT = 60.0
+_LONGEST_LOCK_TIMEOUT = 1e6
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.25
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL, errno.EBADF}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-def patience() -> float:
+def lock_timeout() -> float:
     """How many seconds to wait for the lock: PROMPTAD_LOCK_TIMEOUT, else 60; UsageError for what is no number of seconds."""
     given = os.environ.get("PROMPTAD_LOCK_TIMEOUT", "").strip()
     try:
-        seconds = float(given) if given else DEFAULT_PATIENCE
+        seconds = float(given) if given else DEFAULT_LOCK_TIMEOUT
     except ValueError:
         seconds = math.nan
-    if not 0 <= seconds <= _LONGEST_PATIENCE:
+    if not 0 <= seconds <= _LONGEST_LOCK_TIMEOUT:
         raise UsageError(
-            f"PROMPTAD_LOCK_TIMEOUT={given}: not a number of seconds from 0 to {_LONGEST_PATIENCE:g}",
+            f"PROMPTAD_LOCK_TIMEOUT={given}: not a number of seconds from 0 to {_LONGEST_LOCK_TIMEOUT:g}",
             "for example PROMPTAD_LOCK_TIMEOUT=60, the default",
         )
     return seconds
@@ -51,16 +51,16 @@ def lock_paths(database: Path) -> tuple[Path, Path]:
     return database.with_name(database.name + ".lock"), database.with_name(database.name + ".turn")
 
 
-class Pauses:
-    """Short sleeps with jitter, longer ones later, until patience ends."""
+class Backoff:
+    """Short sleeps with jitter, longer ones later, until lock_timeout ends."""
 
     def __init__(self) -> None:
-        self.patience = patience()
-        self._deadline = time.monotonic() + self.patience
+        self.lock_timeout = lock_timeout()
+        self._deadline = time.monotonic() + self.lock_timeout
         self._next = _FIRST_PAUSE
 
     def wait(self) -> bool:
-        """Sleep a little; False when patience has ended."""
+        """Sleep a little; False when lock_timeout has ended."""
         if time.monotonic() >= self._deadline:
             return False
         time.sleep(self._next * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not secrecy
@@ -70,7 +70,7 @@ class Pauses:
 
 @contextmanager
 def locked(database: Path, *, exclusive: bool) -> Iterator[None]:
-    """Hold the lock of a database file, waiting for it with jitter; DatabaseLockedError when patience ends.
+    """Hold the lock of a database file, waiting for it with jitter; DatabaseLockedError when lock_timeout ends.
 
     Everybody passes a turnstile first, at which a writer stays until it has the lock: so readers that come one after
     another do not keep a writer waiting for ever. Who may not write the lock files opens them for reading, which is
@@ -79,7 +79,7 @@ def locked(database: Path, *, exclusive: bool) -> Iterator[None]:
     Raises DatabaseError when a lock file cannot be opened, or its file system cannot lock.
     """
     kind = portalocker.LOCK_EX if exclusive else portalocker.LOCK_SH
-    pauses = Pauses()
+    backoff = Backoff()
     file, turnstile = lock_paths(database)
     opened: list[int] = []
     try:
@@ -87,7 +87,7 @@ def locked(database: Path, *, exclusive: bool) -> Iterator[None]:
             descriptor = _opened(path, optional=not exclusive)
             if descriptor is not None:
                 opened.append(descriptor)
-                _wait_for(descriptor, path, kind, database, pauses)
+                _wait_for(descriptor, path, kind, database, backoff)
         if len(opened) > 1:
             portalocker.unlock(opened[0])
         yield
@@ -112,11 +112,11 @@ def shared_mode(folder: Path) -> int:
     return stat.S_IMODE(folder.stat().st_mode) & 0o666 | 0o600
 
 
-def _wait_for(descriptor: int, path: Path, kind: portalocker.LockFlags, database: Path, pauses: Pauses) -> None:
+def _wait_for(descriptor: int, path: Path, kind: portalocker.LockFlags, database: Path, backoff: Backoff) -> None:
     while not _taken(descriptor, path, kind):
-        if not pauses.wait():
+        if not backoff.wait():
             raise DatabaseLockedError(
-                f"{database}: locked by another process for more than {pauses.patience:g} s",
+                f"{database}: locked by another process for more than {backoff.lock_timeout:g} s",
                 "try again, or wait longer with PROMPTAD_LOCK_TIMEOUT=SECONDS",
             )
 

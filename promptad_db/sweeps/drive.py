@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from promptad_db import run_folder
 from promptad_db.errors import InterruptedRunError, UsageError
-from promptad_db.progress import Listener
+from promptad_db.progress import Callbacks
 from promptad_db.sweeps.grid import CellKey
 from promptad_db.sweeps.record import recording
 from promptad_db.sweeps.work import GroupWork, Preparation
@@ -42,7 +42,7 @@ def sweep(
     *,
     runs: str | os.PathLike[str] | None = None,
     db: str | os.PathLike[str] | bool | None = None,
-    listener: Listener | None = None,
+    callbacks: Callbacks | None = None,
 ) -> Outcome:
     """Compute every cell of a grid that is not there yet, and index the runs in the database.
 
@@ -55,7 +55,7 @@ def sweep(
     root = run_folder.default_root(runs).absolute()
     categories = {name: names for name, (_, names) in grid.datasets().items()}
     with recording(root, grid) as record:
-        driver = _Driver(grid, categories, record, _Index(db), listener or Listener())
+        driver = _Driver(grid, categories, record, _Index(db), callbacks or Callbacks())
         try:
             with executor:
                 driver.prepare(executor, root)
@@ -71,9 +71,9 @@ def sweep(
 
 class _Driver:
     def __init__(
-        self, grid: Grid, categories: dict[str, tuple[str, ...]], record: Record, index: _Index, listener: Listener
+        self, grid: Grid, categories: dict[str, tuple[str, ...]], record: Record, index: _Index, callbacks: Callbacks
     ) -> None:
-        self.grid, self.categories, self.record, self.index, self.listener = grid, categories, record, index, listener
+        self.grid, self.categories, self.record, self.index, self.callbacks = grid, categories, record, index, callbacks
         self.outcome = Outcome()
         self.folders: dict[str, dict[Setting, Path]] = {}
         self.open: set[Path] = set()
@@ -89,7 +89,7 @@ class _Driver:
             self.folders[name] = prepared.folders
             self.open |= {folder for folder in prepared.folders.values() if not self._is_whole(name, folder)}
             for text in prepared.notes:
-                self.listener.note(text)
+                self.callbacks.note(text)
             refused = {CellKey(name, category, one): why for (category, one), why in prepared.refused.items()}
             self._failed(refused)
         self.record.failed |= self.outcome.failed
@@ -110,7 +110,7 @@ class _Driver:
                 raise answer.error
             self._heard(answer.task, answer)
             done += len(answer.task.folders)
-            self.listener.progress("cells", done, cells)
+            self.callbacks.progress("cells", done, cells)
             for folder in answer.task.folders.values():
                 run_folder.gather_learned(folder)
                 if folder in self.open and self._is_whole(answer.task.dataset, folder):
@@ -134,9 +134,9 @@ class _Driver:
         failed: dict[Setting, str] = {}
         if answer.error is None:
             for cell in answer.value.cells:
-                self.listener.cell(cell)
+                self.callbacks.cell(cell)
             for text in answer.value.notes:
-                self.listener.note(text)
+                self.callbacks.note(text)
             failed = answer.value.failed
         else:
             failed = dict.fromkeys(self._missing(task.dataset, task.category), str(answer.error))
@@ -149,7 +149,7 @@ class _Driver:
         self.outcome.failed |= failed
         for why in dict.fromkeys(failed.values()):
             keys = [key for key, reason in failed.items() if reason == why]
-            self.listener.note(f"{keys[0].dataset} {keys[0].category}: {len(keys)} cells failed: {why}")
+            self.callbacks.note(f"{keys[0].dataset} {keys[0].category}: {len(keys)} cells failed: {why}")
 
     def _missing(self, dataset: str, category: str) -> dict[Setting, Path]:
         """The runs that may have a category, but lack it."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from promptad_db.records import Cell, Setting
+    from promptad_db.records import CellScore, Setting
     from promptad_db.sweeps.grid import Grid
 
 
@@ -30,7 +30,7 @@ class Prepared:
 class Computed:
     """What came of a group: finished cells, settings that failed and why, notes."""
 
-    cells: list[Cell] = field(default_factory=list)
+    cells: list[CellScore] = field(default_factory=list)
     failed: dict[Setting, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -65,14 +65,14 @@ class GroupWork:
 
     def do(self, device: str) -> Computed:
         """Do it on a device."""
-        from promptad_db.progress import Listener
+        from promptad_db.progress import Callbacks
         from promptad_db.runner import Request
         from promptad_db.runner.parts import run_category
 
         request = Request.from_options(self.grid.request_options(self.dataset, (self.category,), device))
         computed = Computed()
-        listener = Listener(cell=computed.cells.append, note=computed.notes.append)
-        computed.failed = run_category(request, self.category, self.folders, listener)
+        callbacks = Callbacks(cell=computed.cells.append, note=computed.notes.append)
+        computed.failed = run_category(request, self.category, self.folders, callbacks)
         return computed
 
 

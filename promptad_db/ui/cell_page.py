@@ -12,7 +12,7 @@ from promptad_db.db.queries.lists import cell_runs
 from promptad_db.errors import DatabaseError, NoRowsError, UsageError
 from promptad_db.report.grid import lay_out, printed
 from promptad_db.result_set import ResultSet, Section
-from promptad_db.ui.cells import Cell, branches_of, cell_of
+from promptad_db.ui.cells import CellPage, branches_of, cell_of
 from promptad_db.ui.filters import chosen, counted, number_of, text_of
 from promptad_db.ui.pages import address, page, shown_by
 from promptad_db.ui.pictures import anomaly_map, has_picture, picture, truth
@@ -93,7 +93,7 @@ def _of_the_run_that_counts(request: Request) -> Response:
     return RedirectResponse(address("/cell", {"run": found.rows[0][0], "category": category}), 303)
 
 
-def _sorted(shown: Cell, by: str, label: str | None) -> list[int]:
+def _sorted(shown: CellPage, by: str, label: str | None) -> list[int]:
     """The places of the images with a label, the highest score first."""
     result = shown.result
     if not result.scores:
@@ -106,7 +106,7 @@ def _sorted(shown: Cell, by: str, label: str | None) -> list[int]:
     return sorted(places, key=lambda at: (-scores[at], result.images[at]))
 
 
-def _card(shown: Cell, at: int, by: str, *, pictures: bool) -> dict[str, Any]:
+def _card(shown: CellPage, at: int, by: str, *, pictures: bool) -> dict[str, Any]:
     """What the strip and the lens show of one image."""
     result, name = shown.result, shown.result.images[at]
     base = {"run": shown.info.run_id, "category": shown.category, "image": name}
@@ -132,7 +132,7 @@ def _card(shown: Cell, at: int, by: str, *, pictures: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _maps_of(shown: Cell, by: str) -> list[str]:
+def _maps_of(shown: CellPage, by: str) -> list[str]:
     """The branches whose maps are shown: both, their maximum, and the one that the strip is sorted by."""
     maps = shown.result.maps
     if not maps:
@@ -147,7 +147,7 @@ def _opened(request: Request, cards: list[dict[str, Any]]) -> dict[str, Any] | N
     return next((card for card in cards if card["name"] == name), cards[0] if cards else None)
 
 
-def _numbers(shown: Cell) -> ResultSet:
+def _numbers(shown: CellPage) -> ResultSet:
     """A row a level, branch and provenance; a column a metric."""
     rows: dict[tuple[str, str, str], dict[str, float | None]] = {}
     for one in shown.result.metrics:
@@ -161,7 +161,7 @@ def _numbers(shown: Cell) -> ResultSet:
     return ResultSet(columns, content, dict.fromkeys(kept, "percent"))
 
 
-def _others(database: Where, shown: Cell) -> list[dict[str, Any]]:
+def _others(database: Where, shown: CellPage) -> list[dict[str, Any]]:
     """The other runs of this cell; none where the database cannot say."""
     info = shown.info
     try:

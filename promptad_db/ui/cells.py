@@ -24,7 +24,7 @@ _KEPT = 4  # categories in memory: those that somebody looks at now
 
 
 @dataclass(frozen=True)
-class Cell:
+class CellPage:
     """A category of a run: its folder, what was run, what was found, and when that changed (nanoseconds)."""
 
     folder: Path
@@ -34,7 +34,7 @@ class Cell:
     changed: int
 
 
-def cell_of(request: Request) -> Cell:
+def cell_of(request: Request) -> CellPage:
     """The cell that ``run`` and ``category`` name; NoRowsError when there is none."""
     run, category = text_of(request, "run"), request.query_params.get("category")
     if run is None or not category:
@@ -43,10 +43,10 @@ def cell_of(request: Request) -> Cell:
     if category not in run_folder.list_categories(folder):
         raise NoRowsError(f"run {folder.name} has no category {category}", "see its page for those that it has")
     changed = run_folder.category_folder(folder, category).stat().st_mtime_ns
-    return Cell(folder, run_folder.read_run(folder), category, _read(folder, category, changed), changed)
+    return CellPage(folder, run_folder.read_run(folder), category, _read(folder, category, changed), changed)
 
 
-def branches_of(request: Request, cell: Cell) -> tuple[str, ...]:
+def branches_of(request: Request, cell: CellPage) -> tuple[str, ...]:
     """The branches that ``branch`` names, by default semantic and memory, of those that the cell has."""
     there = tuple(cell.result.scores)
     asked = texts_of(request, "branch")

@@ -15,12 +15,12 @@ from promptad_db.scoring import render_maps
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from promptad_db.ui.cells import Cell
+    from promptad_db.ui.cells import CellPage
 
 SIDE = 240
 
 
-def picture(cell: Cell, image: str, data_root: Path | None) -> bytes:
+def picture(cell: CellPage, image: str, data_root: Path | None) -> bytes:
     """A test image at the size of its maps, looked up by name below the data root, and never outside of it.
 
     Raises NoRowsError when it is not there, InputError when it leads out of the data root.
@@ -35,7 +35,7 @@ def picture(cell: Cell, image: str, data_root: Path | None) -> bytes:
     return picture_png(path, (render.height, render.width) if render else (SIDE, SIDE), root)
 
 
-def truth(cell: Cell, image: str) -> bytes:
+def truth(cell: CellPage, image: str) -> bytes:
     """The ground-truth mask of an image, white on black."""
     masks = cell.result.masks
     if masks is None:
@@ -44,7 +44,7 @@ def truth(cell: Cell, image: str) -> bytes:
     return mask_png(mask, mask.shape)
 
 
-def anomaly_map(cell: Cell, image: str, branch: str) -> bytes:
+def anomaly_map(cell: CellPage, image: str, branch: str) -> bytes:
     """The rendered map of one branch; black is the lowest score of the branch in this category, yellow the highest."""
     maps = branch_values(cell.result, branch, "pixel")
     height, width = maps.shape[1:]
@@ -53,12 +53,12 @@ def anomaly_map(cell: Cell, image: str, branch: str) -> bytes:
     return map_png(rendered, (float(maps.min()), float(maps.max())), rendered.shape)
 
 
-def has_picture(cell: Cell, data_root: Path | None) -> bool:
+def has_picture(cell: CellPage, data_root: Path | None) -> bool:
     """Whether the test images of a cell are at hand."""
     return bool(image_paths(cell.info, cell.category, data_root))
 
 
-def _place(cell: Cell, image: str) -> int:
+def _place(cell: CellPage, image: str) -> int:
     try:
         return cell.result.images.index(image)
     except ValueError as error:

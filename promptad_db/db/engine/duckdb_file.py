@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 from promptad_db.db.engine.file_errors import check_content, check_file, explained, is_short_of_resources, reason_of
 from promptad_db.db.engine.place import COPY_OPTIONS
 from promptad_db.errors import DamagedDatabaseError, DatabaseError
-from promptad_db.storage.lock import Pauses, locked
+from promptad_db.storage.lock import Backoff, locked
 from promptad_db.storage.staging import staged
 
 if TYPE_CHECKING:
@@ -174,12 +174,12 @@ def _is_ctrl_c(error: BaseException) -> bool:
 
 def _connection(engine: sa.Engine, path: Path) -> sa.Connection:
     """A new connection; where another thread has the file open with other guards, once that is closed."""
-    pauses = Pauses()
+    backoff = Backoff()
     while True:
         try:
             return engine.connect()
         except sa.exc.DBAPIError as error:
-            if _OTHER_GUARDS not in str(error.orig) or not pauses.wait():
+            if _OTHER_GUARDS not in str(error.orig) or not backoff.wait():
                 raise explained(path, error) from error
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from promptad_db.errors import DatabaseError, DatabaseLockedError, UsageError
-from promptad_db.storage.lock import patience
+from promptad_db.storage.lock import lock_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -145,7 +145,7 @@ class PostgresDatabase:
         reason, state = _reason(error), getattr(_cause(error), "sqlstate", None)
         if state == "55P03":
             return DatabaseLockedError(
-                f"{self}: locked by another process for more than {patience():g} s",
+                f"{self}: locked by another process for more than {lock_timeout():g} s",
                 "try again, or wait longer with PROMPTAD_LOCK_TIMEOUT=SECONDS",
             )
         if state == "42501":
@@ -181,7 +181,7 @@ def _mend(reason: str) -> str:
 
 def _settle(connection: sa.Connection) -> None:
     """Wait for locks no longer than we are told to, and compile no query of ours: they are too short for that."""
-    milliseconds = max(1, round(1000 * patience()))
+    milliseconds = max(1, round(1000 * lock_timeout()))
     connection.exec_driver_sql(
         f"SET LOCAL lock_timeout = {milliseconds}; SET LOCAL jit = off; SET LOCAL standard_conforming_strings = on"
     )

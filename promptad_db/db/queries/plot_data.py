@@ -32,7 +32,7 @@ _TOLD_APART_BY = (
 
 
 @dataclass(frozen=True)
-class CellPlace:
+class CellLocation:
     """One cell and the run folder that holds it; AUROCs and the gap are fractions, None where undefined."""
 
     task: str
@@ -94,7 +94,7 @@ def plot_data_and_notes(
     return result, notes
 
 
-def cell_places(database: Where, filters: Filters) -> tuple[list[CellPlace], list[str]]:
+def cell_locations(database: Where, filters: Filters) -> tuple[list[CellLocation], list[str]]:
     """The cells that the filters leave, the largest gap first, with their run folders, and notes for the reader.
 
     Raises NoRowsError when nothing matches.
@@ -102,12 +102,12 @@ def cell_places(database: Where, filters: Filters) -> tuple[list[CellPlace], lis
     with connect.reading(database) as connection:
         filters, notes = select(connection, filters)
         records = section_rows(connection, "plots", "places", filters).records()
-    return [CellPlace(**{**row, "folder": folder_at(row["folder"])}) for row in records], notes
+    return [CellLocation(**{**row, "folder": folder_at(row["folder"])}) for row in records], notes
 
 
-def one_cell(database: Where, filters: Filters) -> tuple[CellPlace, list[str]]:
+def one_cell(database: Where, filters: Filters) -> tuple[CellLocation, list[str]]:
     """The one cell that the filters leave, and notes; UsageError when there are several, which says how to choose."""
-    places, notes = cell_places(database, filters)
+    places, notes = cell_locations(database, filters)
     if not places:
         raise NoRowsError(f"no cell has an AUROC of {' or '.join(filters.branches)}", "promptad-db runs list")
     if len(places) > 1:

@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptad_db.errors import InputError
-from promptad_db.ingestion.readers.gate_cells import Cell, DisagreementError, RunKey, add_all, assembled, estimate
+from promptad_db.ingestion.readers.gate_cells import (
+    DisagreementError,
+    ImportedCell,
+    RunKey,
+    add_all,
+    assembled,
+    estimate,
+)
 from promptad_db.ingestion.readers.imported import ImportedRun, ImportOptions, Reject, fraction, image_names, reported
 from promptad_db.ingestion.readers.reported_cells import read_lines
 from promptad_db.records import LEVEL_OF_TASK, TASKS, CategoryResult, Metric, Task
@@ -56,7 +63,7 @@ def recognise(path: Path) -> bool:
 
 def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Iterator[ImportedRun]:
     """One run per root, dataset, K, seed and task."""
-    cells: dict[RunKey, dict[str, Cell]] = {}
+    cells: dict[RunKey, dict[str, ImportedCell]] = {}
     for path in sorted(paths, key=lambda path: (path.suffix == ".csv", path)):
         try:
             if path.suffix == ".csv":
@@ -73,7 +80,7 @@ def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Itera
             yield run
 
 
-def _read_results(path: Path, cells: dict[RunKey, dict[str, Cell]], options: ImportOptions) -> None:
+def _read_results(path: Path, cells: dict[RunKey, dict[str, ImportedCell]], options: ImportOptions) -> None:
     content = read_json(path)
     if not isinstance(content, dict) or not _holds_modes(content):
         raise InputError("holds no AUROC of a score mode (semantic, memory, max, harmonic, oracle)")
@@ -95,7 +102,7 @@ def _read_results(path: Path, cells: dict[RunKey, dict[str, Cell]], options: Imp
     add_all(cell, metrics, path)
 
 
-def _read_csv(path: Path, cells: dict[RunKey, dict[str, Cell]], options: ImportOptions, reject: Reject) -> None:
+def _read_csv(path: Path, cells: dict[RunKey, dict[str, ImportedCell]], options: ImportOptions, reject: Reject) -> None:
     seed = _seed_of_siblings(path.parent)
     seed = options.seed if seed is None else seed
     try:
@@ -131,7 +138,7 @@ def _metrics_of_row(row: dict[str, Any]) -> list[Metric]:
     return metrics
 
 
-def _read_metadata(path: Path, cells: dict[RunKey, dict[str, Cell]], options: ImportOptions) -> None:
+def _read_metadata(path: Path, cells: dict[RunKey, dict[str, ImportedCell]], options: ImportOptions) -> None:
     content = read_json(path)
     if not isinstance(content, dict) or not set(content) >= _SCORE_KEYS:
         raise InputError("lacks semantic_scores or memory_scores")
@@ -173,9 +180,13 @@ def _reported(task: Any, mode: str, percent: object, row: dict[str, Any]) -> Met
 
 
 def _cell(
-    cells: dict[RunKey, dict[str, Cell]], place: tuple[Path, str, int], seed: int | None, task: Any, category: str
-) -> Cell:
-    return cells.setdefault((*place, seed, task), {}).setdefault(category, Cell())
+    cells: dict[RunKey, dict[str, ImportedCell]],
+    place: tuple[Path, str, int],
+    seed: int | None,
+    task: Any,
+    category: str,
+) -> ImportedCell:
+    return cells.setdefault((*place, seed, task), {}).setdefault(category, ImportedCell())
 
 
 def _place(path: Path, options: ImportOptions) -> tuple[Path, str, int]:

@@ -27,7 +27,7 @@ class DisagreementError(InputError):
 
 
 @dataclass
-class Cell:
+class ImportedCell:
     """What the files say of one category: numbers with the file of each, and a scores file."""
 
     numbers: dict[tuple[str, str], tuple[Metric, Path]] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Cell:
             self.numbers[key] = (metric, source)
 
 
-def assembled(key: RunKey, cells: dict[str, Cell], options: ImportOptions, reject: Reject) -> ImportedRun:
+def assembled(key: RunKey, cells: dict[str, ImportedCell], options: ImportOptions, reject: Reject) -> ImportedRun:
     root, dataset, k_shot, seed, task = key
     run = ImportedRun(
         kind=KIND,
@@ -118,7 +118,7 @@ def estimate(branch: str, value: float, task: Task = "seg") -> Metric:
     )
 
 
-def add_all(cell: Cell, metrics: list[Metric], path: Path) -> None:
+def add_all(cell: ImportedCell, metrics: list[Metric], path: Path) -> None:
     try:
         for metric in metrics:
             cell.add(metric, path)

@@ -14,11 +14,11 @@ from promptad_db.storage import is_remote
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from promptad_db.run_folder.places.place import RunPlace
+    from promptad_db.run_folder.places.place import RunStorage
 
-__all__ = ["RUN_FILE", "Content", "changing", "place_of"]
+__all__ = ["RUN_FILE", "Content", "changing", "storage_of"]
 
 
-def place_of(folder: Path) -> RunPlace:
+def storage_of(folder: Path) -> RunStorage:
     """The place of a run folder."""
     return RunOnStore(folder) if is_remote(folder) else RunOnDisk(folder)

@@ -11,7 +11,7 @@ import portalocker
 
 from promptad_db.errors import InputError, RunLockedError
 from promptad_db.storage import is_remote, lock_place
-from promptad_db.storage.lock import Pauses
+from promptad_db.storage.lock import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,14 +53,14 @@ def _opened(folder: Path) -> int:
 
 
 def _wait_for(locked: int, folder: Path) -> None:
-    pauses = Pauses()
+    backoff = Backoff()
     while True:
         try:
             portalocker.lock(locked, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
         except portalocker.AlreadyLocked:
-            if not pauses.wait():
+            if not backoff.wait():
                 raise RunLockedError(
-                    f"{folder}: another process has been changing this run for more than {pauses.patience:g} s",
+                    f"{folder}: another process has been changing this run for more than {backoff.lock_timeout:g} s",
                     "try again, or wait longer with PROMPTAD_LOCK_TIMEOUT=SECONDS",
                 ) from None
         except portalocker.LockException:

@@ -26,7 +26,7 @@ _SET_ASIDE = ".old-"
 
 @dataclass(frozen=True)
 class RunOnDisk:
-    """As RunPlace says."""
+    """As RunStorage says."""
 
     folder: Path
 

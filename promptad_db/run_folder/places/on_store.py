@@ -25,7 +25,7 @@ _TIMES = ("LastModified", "mtime", "created")
 
 @dataclass(frozen=True)
 class RunOnStore:
-    """As RunPlace says."""
+    """As RunStorage says."""
 
     folder: Path
 

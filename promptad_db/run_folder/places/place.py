@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 RUN_FILE = "run.json"
 
 
-class RunPlace(Protocol):
+class RunStorage(Protocol):
     """A run folder; categories go by their folder names, and only whole ones are seen."""
 
     @property

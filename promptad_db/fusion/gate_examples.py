@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from promptad_db.fusion.gate import admissible, trained_gate
+from promptad_db.fusion.gate import may_train_on, trained_gate
 from promptad_db.fusion.gate_signals import (
-    Cell,
-    Lesson,
+    GateCell,
+    GateExample,
     advantage_of_semantic,
     signals_of_cell,
     signals_of_maps,
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from promptad_db.records import CategoryResult, RunInfo
 
 
-def lesson_of(
+def example_of(
     info: RunInfo, result: CategoryResult, weights: Mapping[str, NDArray[Any]], kind: str | None, *, teach: bool = False
-) -> Lesson:
+) -> GateExample:
     """The signals of a category's images; with ``teach`` also, from its labels, which branch ranks each image better.
 
     ``weights`` are what the run kept beside its scores: the K shots' own scores, and the margin [N] between the nearest
     and the second nearest shot, where they are there; ``kind`` is texture or object, or None.
     A seg run teaches by its pixels on the grid of the maps, a cls run by its images.
     """
-    cell = Cell(info.run_id, info.dataset, result.category, info.k_shot, info.seed, info.task)
+    cell = GateCell(info.run_id, info.dataset, result.category, info.k_shot, info.seed, info.task)
     signals = signals_of_scores(result.scores, scores_of_shots(weights))
     signals |= signals_of_cell(len(result.images), info.k_shot, kind)
     margin = weights.get("neighbour_margin")
@@ -51,7 +51,7 @@ def lesson_of(
             advantage = advantage_of_semantic(maps["semantic"], maps["memory"], truth)
     elif teach and result.labels is not None:
         advantage = advantage_of_semantic(result.scores["semantic"], result.scores["memory"], result.labels == 1)
-    return Lesson(cell, signals, advantage)
+    return GateExample(cell, signals, advantage)
 
 
 def scores_of_shots(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -60,22 +60,22 @@ def scores_of_shots(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[An
     return {branch: weights[name] for branch, name in names.items() if name in weights}
 
 
-class Teaching:
-    """All lessons of a selection of runs; each category's gate is trained on those that may enter, once."""
+class GateTrainer:
+    """All examples of a selection of runs; each category's gate is trained on those that may enter, once."""
 
-    def __init__(self, lessons: Sequence[Lesson], hold_out: HoldOut) -> None:
-        self.lessons = lessons
+    def __init__(self, examples: Sequence[GateExample], hold_out: HoldOut) -> None:
+        self.examples = examples
         self.hold_out = hold_out
         self._gates: dict[tuple[Any, ...], Gate] = {}
 
-    def apply(self, lesson: Lesson) -> tuple[Gate, NDArray[np.float64]]:
+    def apply(self, example: GateExample) -> tuple[Gate, NDArray[np.float64]]:
         """The gate of a category, and the weight [N] that it gives to the semantic branch for each of its images.
 
         Raises InputError where there is too little to learn from.
         """
-        teachers = tuple(other.cell for other in self.lessons if admissible(lesson.cell, other.cell, self.hold_out))
-        key = (teachers, tuple(lesson.signals))
+        teachers = tuple(other.cell for other in self.examples if may_train_on(example.cell, other.cell, self.hold_out))
+        key = (teachers, tuple(example.signals))
         if key not in self._gates:
-            self._gates[key] = trained_gate(lesson, self.lessons, self.hold_out)
+            self._gates[key] = trained_gate(example, self.examples, self.hold_out)
         gate = self._gates[key]
-        return gate, gate.weights(lesson.signals)
+        return gate, gate.weights(example.signals)
