@@ -1,4 +1,4 @@
-"""What docs/scale.md reckons with: bytes and seconds of whole runs with all their scores, and how both grow.
+"""What docs/scale.md extrapolates from: bytes and seconds of whole runs with all their scores, and how both grow.
 
 A run has --categories categories of --images images and three branches: image scores, placements, and, for its size on
 disk, maps of 15 x 15. Databases hold more and more of such runs: their files' sizes, and the seconds of indexing, of a

@@ -1,4 +1,4 @@
-"""What can go wrong, as small named classes: each says what happened and, in its hint, what mends it."""
+"""What can go wrong, as small named classes: each says what happened and, in its hint, how to fix it."""
 
 from enum import IntEnum
 
@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
 class PromptadError(Exception):
     """The base of every error that a user is meant to read.
 
-    ``hint`` names the flag, command or edit that mends it, and may be empty.
+    ``hint`` names the flag, command or edit that fixes it, and may be empty.
     """
 
     exit_code = ExitCode.BAD_INPUT

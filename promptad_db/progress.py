@@ -22,8 +22,8 @@ def _nothing(*_heard: object) -> None:
 
 @dataclass(frozen=True)
 class Callbacks:
-    """Who hears of a pass: ``progress`` of the stage, its steps done and in all; ``cell`` of each finished cell;
-    ``note`` of what a reader must know.
+    """What a pass calls: ``progress`` with the stage, its steps done and in all; ``cell`` with each finished cell; ``note``
+    with what a reader must know.
     """
 
     progress: Callable[[str, int, int], None] = _nothing

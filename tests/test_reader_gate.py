@@ -1,4 +1,4 @@
-"""The gate layout: three kinds of files tell the same cells, and whatever cannot be trusted is named while the rest is taken."""
+"""The fork layout: three kinds of files tell the same cells, and whatever cannot be trusted is named while the rest is taken."""
 
 import csv
 import json

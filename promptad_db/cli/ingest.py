@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("paths", nargs=-1, type=Folder(or_file=True))
-@click.option("--experiment", help="The experiment's name.  [default: told by the folders]")
+@click.option("--experiment", help="The experiment's name.  [default: inferred from the folder names]")
 @click.option("--method", help="The method's name, for formats that do not tell it.")
 @click.option("--dataset", help="The dataset, for files whose folders do not tell it.")
 @click.option("--k-shot", type=click.IntRange(min=0), help="K, for files whose folders do not tell it.")
@@ -48,11 +48,11 @@ if TYPE_CHECKING:
 @db_option
 @click.pass_context
 def ingest(ctx: click.Context, /, paths: tuple[Path, ...], branches: tuple[str, ...], **options: Any) -> None:
-    """Take existing results into the database; PATHS are files or folders, which are walked.
+    """Import existing results into the database; PATHS are files or folders, which are walked.
 
     Of addresses, such as s3://bucket/runs, only run folders are taken.
 
-    Recognised by content: run folders of promptad-db; the gate layout of a PromptAD fork (gate_results/*.json,
+    Recognised by content: run folders of promptad-db; the layout of a PromptAD fork (gate_results/*.json,
     metadata/<task>/*.json, full_results.csv); the public PromptAD code's Seed_<seed>-results.csv; AnomalyDINO's
     metrics_seed=<seed>.json and time_measurements.csv; the results.csv of anomalib's benchmark and of PatchCore; the
     tables in log.txt of AnomalyCLIP and APRIL-GAN; a long table, CSV or Parquet, with the columns dataset, category,

@@ -81,9 +81,9 @@ def cli(*, debug: bool, accept_new_host_key: bool) -> None:
     r"""Exact numbers for two-branch few-shot anomaly detection, in a database that you can ask.
 
     \b
-    promptad-db ingest RESULTS     take existing results in
+    promptad-db ingest RESULTS     import existing results
     promptad-db report --task seg  which branch is weak, where, by how much
-    promptad-db sql 'SELECT ...'   ask anything else
+    promptad-db sql 'SELECT ...'   query with SQL
 
     Data goes to stdout, echo_err to stderr. Exit codes: 0 done, 1 check or verify found an error, 2 wrong usage, 3 database
     (locked, newer schema), 4 bad input (what could be taken was), 5 no rows match, 70 a bug, 130 Ctrl-C.

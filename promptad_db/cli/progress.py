@@ -14,7 +14,7 @@ _LINES_EVERY = 1000
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A function that hears of the stage, its steps done and in all."""
+    """A function to be called with the stage, its steps done and in all."""
     if not sys.stderr.isatty():
         yield log_line
         return

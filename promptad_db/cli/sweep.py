@@ -128,7 +128,7 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     is_eager=True,
     expose_value=False,
     callback=_read_grid,
-    help="TOML with the names of these options; what is typed here as well counts.",
+    help="TOML with the names of these options; command-line options override the file.",
 )
 @click.option("--experiment", required=True, help="The name of the sweep, under which its runs are compared.")
 @listed("--dataset", help="The datasets: mvtec, visa, or your own.")

@@ -32,7 +32,7 @@ _REPLACE = "replace it by a whole copy or take it out"
 class DataCheck:
     """``rows``: one a category, with counts of images, defect types, readable masks and problems, and the image sizes.
 
-    ``problems``: a line each, naming the file and what mends it; empty for a sound dataset. A category that cannot be
+    ``problems``: a line each, naming the file and how to fix it; empty for a sound dataset. A category that cannot be
     listed has None for its counts.
     """
 
@@ -49,7 +49,7 @@ def check_dataset(
 
     Looked for: unreadable images; masks that are missing, unreadable, empty or of another size than their image; masks
     of no image; a category without train, normal or anomalous test images; test images equal to train images, byte by
-    byte. ``progress`` hears of the stage, the images read and all images. An unknown category is a UsageError.
+    byte. ``progress`` is called with the stage, the images read and all images. An unknown category is a UsageError.
     """
     names = list(dict.fromkeys(dataset.categories if categories is None else categories))
     for name in names:

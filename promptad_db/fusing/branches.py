@@ -72,7 +72,7 @@ def fuse_branches(
 ) -> FusedBranch:
     """The fused branch of a category, which holds both branches.
 
-    ``shots`` are the K shots' own scores by branch, for calibrations that need them; ``learned`` is the gate and the
+    ``shots`` are the support images' self-scores by branch, for calibrations that need them; ``learned`` is the gate and the
     weight [N] that it gives to the semantic branch, for recipes that need it. Raises InputError with the reason why the
     branch cannot be made.
     """

@@ -142,5 +142,5 @@ class Fusion:
 
 
 def reason_of(error: Exception) -> str:
-    """What an error says, and what mends it, in one line."""
+    """What an error says, and how to fix it, in one line."""
     return "; ".join(line.strip() for line in str(error).splitlines())

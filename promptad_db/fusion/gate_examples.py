@@ -31,7 +31,7 @@ def example_of(
 ) -> GateExample:
     """The signals of a category's images; with ``teach`` also, from its labels, which branch ranks each image better.
 
-    ``weights`` are what the run kept beside its scores: the K shots' own scores, and the margin [N] between the nearest
+    ``weights`` are what the run kept beside its scores: the support images' self-scores, and the margin [N] between the nearest
     and the second nearest shot, where they are there; ``kind`` is texture or object, or None.
     A seg run teaches by its pixels on the grid of the maps, a cls run by its images.
     """
@@ -55,7 +55,7 @@ def example_of(
 
 
 def scores_of_shots(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The K shots' own scores or maps by branch, as far as a run kept them."""
+    """The support images' self-scores or maps by branch, as far as a run kept them."""
     names = {branch: f"shots_{branch}" for branch in ("semantic", "memory")}
     return {branch: weights[name] for branch, name in names.items() if name in weights}
 

@@ -64,11 +64,11 @@ def ingest(
     replace: bool = False,
     progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
 ) -> IngestOutcome:
-    """Take existing results into the database: run folders as they are, foreign files through new run folders.
+    """Import existing results into the database: run folders as they are, foreign files through new run folders.
 
     Folders are walked; formats are recognised by content. New run folders go to ``runs``, else PROMPTAD_RUNS, else
     ./runs. The same files twice change nothing; a cell that changed is refused unless ``replace``. Whatever cannot be
-    trusted is in ``rejected``, everything else is taken. ``progress`` hears of the stage, its steps done and in all.
+    trusted is in ``rejected``, everything else is taken. ``progress`` is called with the stage, its steps done and in all.
 
     Raises InputError for a path that does not exist, DatabaseError when the database cannot be written (the run
     folders are complete then, and ingesting them finishes the job).

@@ -80,7 +80,7 @@ def watch(
     The first pass is ``ingest`` with the same arguments; ``progress`` is for it. After it only run folders are taken, at
     any depth; ``interval`` is the pause in seconds between two looks. ``say`` hears a line when something came, was
     rejected (once, as long as the folder does not change) or went wrong. A database that is locked or away and a root
-    that cannot be listed are tried again after growing backoff, up to ``LONGEST_PAUSE`` seconds; nothing is lost by that.
+    that cannot be listed are tried again after growing pauses, up to ``LONGEST_PAUSE`` seconds; nothing is lost by that.
 
     Raises UsageError for a root that is a file; InputError and DatabaseError as ``ingest`` does when the first pass
     fails for another reason than a lock; later SchemaError alone.

@@ -47,12 +47,12 @@ def lock_timeout() -> float:
 
 
 def lock_paths(database: Path) -> tuple[Path, Path]:
-    """The lock file of a database file, and the turnstile before it."""
+    """The lock file of a database file, and the writer-priority lock before it."""
     return database.with_name(database.name + ".lock"), database.with_name(database.name + ".turn")
 
 
 class Backoff:
-    """Short sleeps with jitter, longer ones later, until lock_timeout ends."""
+    """Short sleeps with jitter, longer ones later, until the lock timeout."""
 
     def __init__(self) -> None:
         self.lock_timeout = lock_timeout()
@@ -60,7 +60,7 @@ class Backoff:
         self._next = _FIRST_PAUSE
 
     def wait(self) -> bool:
-        """Sleep a little; False when lock_timeout has ended."""
+        """Sleep a little; False after the lock timeout."""
         if time.monotonic() >= self._deadline:
             return False
         time.sleep(self._next * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not secrecy
@@ -70,9 +70,9 @@ class Backoff:
 
 @contextmanager
 def locked(database: Path, *, exclusive: bool) -> Iterator[None]:
-    """Hold the lock of a database file, waiting for it with jitter; DatabaseLockedError when lock_timeout ends.
+    """Hold the lock of a database file, waiting for it with jitter; DatabaseLockedError after the lock timeout.
 
-    Everybody passes a turnstile first, at which a writer stays until it has the lock: so readers that come one after
+    Everybody passes a writer-priority lock first, at which a writer stays until it has the lock: so readers that come one after
     another do not keep a writer waiting for ever. Who may not write the lock files opens them for reading, which is
     enough to lock them; where there are none and none can be made, there is no writer for a reader to wait for.
 
@@ -80,10 +80,10 @@ def locked(database: Path, *, exclusive: bool) -> Iterator[None]:
     """
     kind = portalocker.LOCK_EX if exclusive else portalocker.LOCK_SH
     backoff = Backoff()
-    file, turnstile = lock_paths(database)
+    file, priority = lock_paths(database)
     opened: list[int] = []
     try:
-        for path in (turnstile, file):
+        for path in (priority, file):
             descriptor = _opened(path, optional=not exclusive)
             if descriptor is not None:
                 opened.append(descriptor)

@@ -1,4 +1,4 @@
-"""Runs that are running now, read from their folders: the database hears of a run when it has something whole."""
+"""Runs that are running now, read from their folders: the database knows a run when it has something whole."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def page(request: Request, template: str, *, status: int = 200, **content: Any) 
 
 
 def explain(request: Request, error: Exception) -> Response:
-    """An error as a page: what happened, and what mends it; a locked database is asked again by the browser."""
+    """An error as a page: what happened, and how to fix it; a locked database is asked again by the browser."""
     locked = isinstance(error, DatabaseLockedError)
     answer = page(
         request, "error.html", status=_status(error), retry=RETRY_SECONDS if locked else None, **_words(error)

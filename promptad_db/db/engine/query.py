@@ -35,7 +35,7 @@ def open_db(
     reach files or the network; each is ended after ``timeout`` seconds (None: never) and when it needs more than
     ``memory`` bytes. Otherwise a missing one is made. No connection stays open between queries.
 
-    Raises DatabaseError, with the command that mends it.
+    Raises DatabaseError, with the command that fixes it.
     """
     return Database(connect.database_path(path), read_only=read_only, bounds=Bounds(timeout, memory))
 

@@ -75,7 +75,7 @@ def revision_of(connection: sa.Connection) -> str | None:
 
 
 def check_revision(connection: sa.Connection, place: Place) -> None:
-    """Refuse a database whose schema is not ours, with the command that mends it."""
+    """Refuse a database whose schema is not ours, with the command that fixes it."""
     revision = revision_of(connection)
     if revision == HEAD:
         return

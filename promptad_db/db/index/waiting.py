@@ -3,7 +3,7 @@
 Many processes that each open the file for themselves would spend their time on the lock. So each hands in a ticket, a
 small JSON file in ``<database>.waiting/`` that names its run folders, and tries to become the one that indexes; that one
 takes everybody's tickets, a transaction at a time, and leaves an answer beside each. When it dies, the operating system
-lets go of its lock and the next one goes on. A ticket whose owner died or lost lock_timeout is indexed all the same. One
+lets go of its lock and the next one goes on. A ticket whose owner died or gave up is indexed all the same. One
 that cannot be used is renamed to ``*.bad.json`` and named in a warning: nobody else is kept from anything by it.
 """
 
@@ -80,7 +80,7 @@ def index_in_turn(database: Path, folders: list[Path], index: Index) -> IndexOut
     """Index run folders together with whatever else waits; ``index`` writes some folders, whole runs only.
 
     Many folders have several turns, between which others have theirs. Raises DatabaseLockedError when others are at it
-    for longer than lock_timeout; who comes next indexes these folders too.
+    for longer than the lock timeout; who comes next indexes these folders too.
     """
     from promptad_db.db.index.outcome import IndexOutcome
     from promptad_db.db.index.tickets import FOLDERS_AT_A_TIME
@@ -127,7 +127,7 @@ def _make_queue(queue: Path) -> None:
 
 
 def _answered(queue: Path, ticket: Ticket, index: Index) -> IndexOutcome | None:
-    """Wait for somebody's answer, or for the turn to index what waits; None when lock_timeout ends."""
+    """Wait for somebody's answer, or for the turn to index what waits; None after the lock timeout."""
     backoff = Backoff()
     while True:
         with holding(queue / "lock") as alone:

@@ -1,4 +1,4 @@
-"""Which differences are more than the luck of the test images, and which hold over categories.
+"""Which differences are more than sampling noise, and which hold over categories.
 
 Within a cell two branches are tested on its test images (DeLong's test, clustered by image at pixel level), the p values of a
 pair adjusted over its cells by Holm. Over categories, K and seeds averaged within each since they share their images, the
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 ALPHA = 0.05
 TITLE = (
-    "Branch against branch: cells where the difference is more than the luck of the test images (p < 0.05 after Holm), and "
+    "Branch against branch: cells where the difference is more than sampling noise (p < 0.05 after Holm), and "
     "Wilcoxon's signed ranks over categories; a win is of the first."
 )
 _COLUMNS = (

@@ -1,4 +1,4 @@
-"""What the files of the gate layout say of one category, put together: numbers, scores, and what follows from them."""
+"""What the files of the fork layout say of one category, put together: numbers, scores, and what follows from them."""
 
 from __future__ import annotations
 
