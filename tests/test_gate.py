@@ -9,7 +9,7 @@ from promptad_db.errors import InputError, UsageError
 from promptad_db.fusion.gate import gate_of_document, hard, may_train_on, trained_gate
 from promptad_db.fusion.gate_examples import GateTrainer
 from promptad_db.fusion.gate_signals import (
-    Cell,
+    GateCell,
     GateExample,
     advantage_of_semantic,
     signals_of_cell,
@@ -20,7 +20,7 @@ from promptad_db.fusion.gate_signals import (
 
 
 def cell(category, dataset="mvtec", task="cls", k_shot=1, run_id="r"):
-    return Cell(run_id, dataset, category, k_shot, 111, task)
+    return GateCell(run_id, dataset, category, k_shot, 111, task)
 
 
 def example(category, seed=0, sign=1, **fields):
