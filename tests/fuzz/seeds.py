@@ -16,6 +16,7 @@ from PIL import Image
 from targets import CATEGORY_TARGETS, sound_category, sound_run
 
 from promptad_db.run_folder.category import write_category_files
+from promptad_db.run_folder.places.manifest import manifest_bytes
 
 CORPUS = Path(__file__).parent / "corpus"
 GATE = {
@@ -71,6 +72,13 @@ def main() -> None:
         write_category_files(folder, sound_category())
         for file in (*CATEGORY_TARGETS, "weights.safetensors"):
             _write(file.partition(".")[0], (folder / file).read_bytes())
+        _write("manifest", manifest_bytes(folder))
+    _write("ticket", json.dumps({"folders": ["/runs/a", "s3://bucket/runs/b"]}).encode())
+    key = "AAAAC3NzaC1lZDI1NTE5AAAAIGtleWtleWtleWtleWtleWtleWtleWtleWtleWtleWtleWtl"
+    hosts = ("example.org,10.0.0.1", "[example.org]:2222", "*.org,!a.org", "|1|c2FsdHNhbHRzYWx0c2FsdA==|aGFzaA==")
+    _write(
+        "known_hosts", "".join(f"{host} ssh-ed25519 {key}\n" for host in hosts).encode() + b"@revoked x ssh-rsa AAAA\n"
+    )
     for target, content in (
         ("run", sound_run()), ("gate", GATE), ("gate_results", RESULTS), ("gate_scores", SCORES), ("gate_scores", MAPS),
         ("anomalydino", DINO),

@@ -18,6 +18,7 @@ from promptad_db import run_folder
 from promptad_db.datasets.images import read_image, read_mask
 from promptad_db.datasets.shots import RUNS_FILE, read_shots_file
 from promptad_db.datasets.split_csv import TABLE, read_split
+from promptad_db.db.index.tickets import read_answer, read_ticket
 from promptad_db.errors import PromptadError
 from promptad_db.fusion.gate import gate_of_document
 from promptad_db.ingestion.readers import (
@@ -35,7 +36,8 @@ from promptad_db.ingestion.readers.store import store
 from promptad_db.model.words import load_vocabulary
 from promptad_db.records import CategoryResult, Metric, Render, RunInfo
 from promptad_db.run_folder.category import read_category_files, read_weights, write_category_files
-from promptad_db.storage import files
+from promptad_db.run_folder.places.manifest import examine
+from promptad_db.storage import files, known_hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,6 +150,24 @@ def _read_gate(path: Path, _folder: Path) -> None:
         json.dumps(gate_of_document(content).document(), allow_nan=False)
 
 
+def _examine(path: Path, _folder: Path) -> None:
+    examine(path.parent).checked()
+
+
+def _read_ticket(path: Path, _folder: Path) -> None:
+    for read in (read_ticket, read_answer):
+        try:
+            read(path)
+        except PromptadError:
+            continue
+
+
+def _known_hosts(path: Path, _folder: Path) -> None:
+    for name in ("example.org", "[example.org]:2222"):
+        for line in known_hosts._lines(path, name):
+            str(line)
+
+
 def _read_split(path: Path, _folder: Path) -> None:
     read_split(path.parent.parent)
 
@@ -160,6 +180,9 @@ TARGETS: dict[str, Target] = {
         )
         for name in CATEGORY_TARGETS
     },
+    "manifest": Target("manifest.json", _examine, "json", _category),
+    "ticket": Target("1.ticket.json", _read_ticket, "json"),
+    "known_hosts": Target("known_hosts", _known_hosts),
     "weights": Target("weights.safetensors", lambda path, _: read_weights(path)),
     "gate": Target("gate.json", _read_gate, "json"),
     "gate_results": Target("mvtec/k_1/gate_results/carpet_seed111_cls.json", _foreign(gate), "json"),
