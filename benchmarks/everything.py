@@ -16,7 +16,7 @@ from pathlib import Path
 from table import Row, machine, markdown_table, text_table
 
 HERE = Path(__file__).resolve().parent
-BENCHMARKS = ("metrics", "tracker", "fuse", "growth", "scale", "runner")
+BENCHMARKS = ("metrics", "tracker", "verify", "fuse", "growth", "scale", "runner")
 ONE_THREAD = {"fuse": {"OMP_NUM_THREADS": "1"}}
 
 
