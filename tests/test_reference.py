@@ -9,7 +9,7 @@ from promptad_db import ingest
 from promptad_db.datasets.categories import KINDS, kind_of
 from promptad_db.datasets.synthetic import CATEGORIES
 from promptad_db.db.queries.reference import published
-from promptad_db.report import FORMATS
+from promptad_db.tables import FORMATS
 
 TABLE = published()
 ROWS = [dict(zip(TABLE, values, strict=True)) for values in zip(*TABLE.values(), strict=True)]

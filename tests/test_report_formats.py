@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from promptad_db.errors import UsageError
-from promptad_db.report import FORMATS, Best, pivot_paper, render, render_rows
 from promptad_db.result_set import ResultSet, Section
+from promptad_db.tables import FORMATS, Best, pivot_paper, render, render_rows
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden" / "report_formats"
@@ -520,7 +520,7 @@ def test_oracle_rules_of_the_fusion_section_are_marked_for_people_only():
 
 def test_importing_the_report_layer_loads_no_heavy_package():
     heavy = "{'rich', 'numpy', 'pyarrow', 'pandas', 'duckdb', 'sqlalchemy', 'torch'}"
-    check = f"import sys, promptad_db.report; assert not {heavy} & set(sys.modules), sys.modules.keys()"
+    check = f"import sys, promptad_db.tables; assert not {heavy} & set(sys.modules), sys.modules.keys()"
     subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=True)
 
 

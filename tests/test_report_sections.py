@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from measured_runs import TIMINGS, Laboratory, both
 
-from promptad_db.report import FORMATS
+from promptad_db.tables import FORMATS
 
 GOLDEN = Path(__file__).parent / "golden" / "report_sections"
 REWRITE = "PROMPTAD_DB_REWRITE_GOLDEN"  # set it to write the golden files anew, then read the difference

@@ -42,7 +42,7 @@ def check(db: str | None, output_format: str, output: Path | None, **options: An
     finding, the other formats the first of each check.
     """
     from promptad_db.db.queries.check import check as make_check
-    from promptad_db.report import json_object, render, render_rows
+    from promptad_db.tables import json_object, render, render_rows
 
     made = make_check(db, filters_from(options), only=options["only"] or (), severity=options["severity"])
     note(made.notes)

@@ -114,8 +114,8 @@ def verify(
     """
     from promptad_db.db import database_path
     from promptad_db.db.index.verify import verify as verify_folders
-    from promptad_db.report import render_rows
     from promptad_db.run_folder import default_root
+    from promptad_db.tables import render_rows
 
     if accept_changes and not paths:
         raise click.UsageError("--accept-changes needs the PATHS of what you changed")

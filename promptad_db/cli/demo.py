@@ -45,8 +45,8 @@ def demo(
     from promptad_db.db.queries.audit import audit
     from promptad_db.db.queries.reports import report
     from promptad_db.db.queries.selection import Filters
-    from promptad_db.report import render
     from promptad_db.runner import Callbacks
+    from promptad_db.tables import render
 
     place = library.DemoPaths.below(folder, runs, db)
     with progress_bar() as progress:

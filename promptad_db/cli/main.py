@@ -130,7 +130,7 @@ def _explain(error: BaseException) -> int:
     """Say on stderr what went wrong; the exit code."""
     from promptad_db.cli.stopping import is_interrupted
     from promptad_db.errors import ExitCode, PromptadError
-    from promptad_db.report.values import visible
+    from promptad_db.tables.values import visible
 
     code: int
     if isinstance(error, click.exceptions.Abort) or (is_interrupted(error) and not _says_so(error)):

@@ -92,7 +92,7 @@ def show(text: str, output: Path | None) -> None:
 
 def _for_terminal(text: str) -> str:
     """The text with control characters made visible, but for line ends and colours: CSV, as data, holds names raw."""
-    from promptad_db.report.values import visible
+    from promptad_db.tables.values import visible
 
     parts = _OBEYED.split(text)
     return "".join(part if index % 2 else visible(part) for index, part in enumerate(parts))
@@ -100,7 +100,7 @@ def _for_terminal(text: str) -> str:
 
 def echo_err(lines: Iterable[str]) -> None:
     """Say something on stderr, with control characters made visible."""
-    from promptad_db.report.values import visible
+    from promptad_db.tables.values import visible
 
     for line in lines:
         click.echo(visible(line), err=True)

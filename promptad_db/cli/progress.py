@@ -23,7 +23,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TimeRemainingColumn
     from rich.text import Text
 
-    from promptad_db.report.values import visible
+    from promptad_db.tables.values import visible
 
     class Rate(ProgressColumn):
         """Steps a second."""
@@ -45,7 +45,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 
 def log_line(what: str, done: int, total: int) -> None:
     """Progress of long work in a log: a line now and then."""
-    from promptad_db.report.values import visible
+    from promptad_db.tables.values import visible
 
     if done % _LINES_EVERY == 0 and done < total:
         sys.stderr.write(f"{visible(what)}: {done} of {total}\n")

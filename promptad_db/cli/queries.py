@@ -70,7 +70,7 @@ def sql(
     query would run. Good places to start: branch_auroc, branch_gap, task_summary, fusion_gain, metrics, runs.
     """
     from promptad_db.db import open_db
-    from promptad_db.report import render_rows
+    from promptad_db.tables import render_rows
 
     if query is not None and file is not None:
         raise click.UsageError("give the query or --file, not both")

@@ -61,7 +61,7 @@ def report(
     """
     from promptad_db.db import database_path
     from promptad_db.db.queries.reports import report as make_report
-    from promptad_db.report import render
+    from promptad_db.tables import render
 
     filters = filters_from(options, options["branches"])
     asked = {
@@ -104,7 +104,7 @@ def audit(db: str | None, output_format: str, output: Path | None, **options: An
     """
     from promptad_db.db import database_path
     from promptad_db.db.queries.audit import audit as make_audit
-    from promptad_db.report import json_object, render
+    from promptad_db.tables import json_object, render
 
     made = make_audit(database_path(db), filters_from(options), estimate=options["estimate"], ci=options["ci"])
     note(made.notes)
@@ -151,7 +151,7 @@ def compare(
     from promptad_db.db import database_path
     from promptad_db.db.queries.compare import compare as make_comparison
     from promptad_db.db.queries.compare import compare_variants
-    from promptad_db.report import render
+    from promptad_db.tables import render
 
     path, filters = database_path(db), filters_from(options)
     if options["variants"] and a is None:

@@ -82,7 +82,7 @@ def _say(text: str) -> None:
 def _check_data(ctx: click.Context, options: dict[str, Any]) -> None:
     from promptad_db.datasets import open_dataset
     from promptad_db.datasets.check import check_dataset
-    from promptad_db.report import render_rows
+    from promptad_db.tables import render_rows
 
     dataset = open_dataset(options["dataset"], options["data_root"])
     with progress_bar() as progress:

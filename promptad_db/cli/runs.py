@@ -40,7 +40,7 @@ def list_(
     """List the runs, the newest first."""
     from promptad_db.db import database_path
     from promptad_db.db.queries.runs import list_runs
-    from promptad_db.report import render_rows
+    from promptad_db.tables import render_rows
 
     found = list_runs(database_path(db), experiments=experiment, tasks=task, datasets=dataset, tag=tag)
     show(render_rows(found, output_format, **look(output)), output)
@@ -54,7 +54,7 @@ def show_(run: str, output_format: str, output: Path | None, db: str | None) -> 
     """Show one run: what was run, where its folder is, and every number with its provenance."""
     from promptad_db.db import database_path
     from promptad_db.db.queries.runs import show_run
-    from promptad_db.report import render
+    from promptad_db.tables import render
 
     show(render(show_run(database_path(db), run), output_format, **look(output)), output)
 

@@ -156,8 +156,8 @@ def run(ctx: click.Context, /, *, runs: Path | None, db: str | None, **options: 
     """
     grid = _grid(options)
     if options["dry_run"]:
-        from promptad_db.report import render
         from promptad_db.sweeps import plan_sweep
+        from promptad_db.tables import render
 
         sections = plan_sweep(grid, runs=runs, db=db)
         show(render(sections, options["output_format"], **look(options["output"])), options["output"])
@@ -188,8 +188,8 @@ def run(ctx: click.Context, /, *, runs: Path | None, db: str | None, **options: 
 @db_option
 def status(experiment: str | None, output_format: str, output: Path | None, runs: Path | None, db: str | None) -> None:
     """Show what of a sweep is done, running, failed and missing, why, and how long the rest will take."""
-    from promptad_db.report import render
     from promptad_db.sweeps import sweep_status
+    from promptad_db.tables import render
 
     show(render(sweep_status(experiment, runs=runs, db=db), output_format, **look(output)), output)
 

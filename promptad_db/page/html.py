@@ -11,7 +11,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.plots import chart_script
-from promptad_db.report.values import one_line
+from promptad_db.tables.values import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from promptad_db.page.charts import figures
 from promptad_db.page.findings import finding, numbers
 from promptad_db.page.gallery import gallery as make_gallery
 from promptad_db.page.html import html_file
-from promptad_db.report import grids_of
+from promptad_db.tables import grids_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

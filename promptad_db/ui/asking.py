@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from promptad_db.db import open_db
 from promptad_db.errors import PromptadError, QueryError
-from promptad_db.report.grid import shortened
 from promptad_db.result_set import ResultSet
+from promptad_db.tables.grid import shortened
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

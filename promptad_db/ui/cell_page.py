@@ -10,8 +10,8 @@ from starlette.responses import RedirectResponse, Response
 from promptad_db import run_folder
 from promptad_db.db.queries.lists import cell_runs
 from promptad_db.errors import DatabaseError, NoRowsError, UsageError
-from promptad_db.report.grid import lay_out, printed
 from promptad_db.result_set import ResultSet, Section
+from promptad_db.tables.grid import lay_out, printed
 from promptad_db.ui.cells import CellPage, branches_of, cell_of
 from promptad_db.ui.filters import chosen, counted, number_of, text_of
 from promptad_db.ui.pages import address, page, shown_by

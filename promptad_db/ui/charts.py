@@ -14,7 +14,7 @@ from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.metrics import OneClassError
 from promptad_db.plots import chart_script, draw, say
 from promptad_db.records import LEVEL_OF_TASK
-from promptad_db.report.values import raw
+from promptad_db.tables.values import raw
 from promptad_db.ui.cells import branches_of, cell_of
 from promptad_db.ui.filters import report_filters, text_of
 from promptad_db.ui.histograms import draw_histograms, say_histograms

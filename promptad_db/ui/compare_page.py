@@ -8,7 +8,7 @@ from promptad_db.db.queries.compare import KINDS
 from promptad_db.db.queries.compare import compare as make_comparison
 from promptad_db.db.queries.lists import choices
 from promptad_db.errors import NoRowsError, UsageError
-from promptad_db.report import grids_of
+from promptad_db.tables import grids_of
 from promptad_db.ui.filters import chosen, report_filters, text_of, texts_of
 from promptad_db.ui.pages import page, shown_by
 

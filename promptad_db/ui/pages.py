@@ -13,8 +13,8 @@ import jinja2
 from starlette.responses import HTMLResponse
 
 from promptad_db.errors import DatabaseError, DatabaseLockedError, InputError, NoRowsError, PromptadError
-from promptad_db.report.grid import printed
-from promptad_db.report.values import one_line
+from promptad_db.tables.grid import printed
+from promptad_db.tables.values import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

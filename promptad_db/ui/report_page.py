@@ -9,7 +9,7 @@ from promptad_db.db.queries.reports import SECTIONS
 from promptad_db.db.queries.reports import report as make_report
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.plots import PLOTS
-from promptad_db.report import grids_of
+from promptad_db.tables import grids_of
 from promptad_db.ui.filters import LISTED, PROVENANCES, chosen, counted, report_filters, texts_of
 from promptad_db.ui.pages import address, page, shown_by
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from promptad_db.db.queries.lists import run_cells
 from promptad_db.db.queries.runs import show_run
 from promptad_db.errors import DatabaseError, NoRowsError
-from promptad_db.report.grid import lay_out
 from promptad_db.result_set import Section
+from promptad_db.tables.grid import lay_out
 from promptad_db.ui.pages import page, shown_by
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from promptad_db.errors import QueryError, UsageError
-from promptad_db.report.grid import lay_out
-from promptad_db.report.plan import plan_text
 from promptad_db.result_set import Section
+from promptad_db.tables.grid import lay_out
+from promptad_db.tables.plan import plan_text
 from promptad_db.ui.access import from_other_site
 from promptad_db.ui.asking import ask
 from promptad_db.ui.filters import text_of

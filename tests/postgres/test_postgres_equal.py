@@ -21,7 +21,7 @@ from promptad_db.db.queries.compare import compare, compare_variants
 from promptad_db.db.queries.export import exportable
 from promptad_db.db.queries.reports import SECTIONS, report
 from promptad_db.db.queries.selection import Filters
-from promptad_db.report import render
+from promptad_db.tables import render
 
 HOSTILE = "<script>alert(1)</script>%s :x 'q' \"d\" \\ \t"
 NAMES = ("tile", "Tile", "_tile", "Ärger", "zebra", "b c", HOSTILE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from promptad_db.report.grid import Grid, printed
+from promptad_db.tables.grid import Grid, printed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

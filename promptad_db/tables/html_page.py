@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from promptad_db.report.grid import NO_ROWS, Grid, TableCell
-from promptad_db.report.values import one_line
+from promptad_db.tables.grid import NO_ROWS, Grid, TableCell
+from promptad_db.tables.values import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The two entries of the report layer, and the names of the formats."""
+"""The two entries, for a whole report and for a bare result, and the names of the formats."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptad_db.errors import UsageError
-from promptad_db.report.bounds import with_bounds, without_bounds
-from promptad_db.report.grid import lay_out, shortened
-from promptad_db.report.html_page import html_page
-from promptad_db.report.latex import latex_tables
-from promptad_db.report.markdown import markdown
-from promptad_db.report.marks import marked
-from promptad_db.report.paper import mark_upper_bounds, pivot_paper
-from promptad_db.report.plan import plan_text
-from promptad_db.report.raw import csv_sections, json_rows, json_sections
-from promptad_db.report.table import tables
 from promptad_db.result_set import Section
+from promptad_db.tables.bounds import with_bounds, without_bounds
+from promptad_db.tables.grid import lay_out, shortened
+from promptad_db.tables.html_page import html_page
+from promptad_db.tables.latex import latex_tables
+from promptad_db.tables.markdown import markdown
+from promptad_db.tables.marks import marked
+from promptad_db.tables.paper import mark_upper_bounds, pivot_paper
+from promptad_db.tables.plan import plan_text
+from promptad_db.tables.raw import csv_sections, json_rows, json_sections
+from promptad_db.tables.table import tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from promptad_db.report.grid import Grid
     from promptad_db.result_set import ResultSet
+    from promptad_db.tables.grid import Grid
 
 FORMATS = ("table", "md", "csv", "json", "latex", "html")
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from promptad_db.report.grid import Grid
     from promptad_db.result_set import ResultSet
+    from promptad_db.tables.grid import Grid
 
 _WEAK_BRANCH = "weak_branch"
 _MEAN_GAP = "mean_gap"  # the means of its two branches stand before it

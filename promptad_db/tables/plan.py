@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from promptad_db.report.values import raw, visible
+from promptad_db.tables.values import raw, visible
 
 if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet

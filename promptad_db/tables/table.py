@@ -6,8 +6,8 @@ import io
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from promptad_db.report.grid import NO_ROWS, TableCell
-from promptad_db.report.values import visible
+from promptad_db.tables.grid import NO_ROWS, TableCell
+from promptad_db.tables.values import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from promptad_db.report.grid import Grid
+    from promptad_db.tables.grid import Grid
 
 _NO_LIMIT = 1_000_000
 _GAP = 2  # between two columns

@@ -6,7 +6,7 @@ import csv
 import json
 from typing import TYPE_CHECKING, Any
 
-from promptad_db.report.values import distinct, raw, visible
+from promptad_db.tables.values import distinct, raw, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

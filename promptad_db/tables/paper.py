@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from promptad_db.report.bounds import interval_of
-from promptad_db.report.grid import printed
-from promptad_db.report.values import Best
 from promptad_db.result_set import ResultSet, Section
+from promptad_db.tables.bounds import interval_of
+from promptad_db.tables.grid import printed
+from promptad_db.tables.values import Best
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

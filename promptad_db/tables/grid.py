@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from promptad_db.report.values import Best, plain, raw
+from promptad_db.tables.values import Best, plain, raw
 
 if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet, Section
