@@ -41,7 +41,6 @@ TASKS: tuple[Task, ...] = get_args(Task)
 PROVENANCES: tuple[Provenance, ...] = get_args(Provenance)
 SELECTIONS: tuple[Selection, ...] = get_args(Selection)
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
-STATUSES: tuple[Status, ...] = get_args(Status)
 IMAGE_SCORES: tuple[ImageScore, ...] = get_args(ImageScore)
 
 # NUL and halves of a character are in no text: databases and UTF-8 have no place for them.

@@ -10,12 +10,10 @@ import click
 from promptad_db.cli.output import output_option
 from promptad_db.cli.values import Folder, Listed, Repeatable
 from promptad_db.errors import UsageError
+from promptad_db.tables.names import FORMATS
 
 if TYPE_CHECKING:
     from promptad_db.db.queries.selection import Filters
-
-FORMATS = ("table", "md", "csv", "json", "latex", "html")
-
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

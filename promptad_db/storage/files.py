@@ -97,11 +97,6 @@ def parse_json(path: Path, content: bytes) -> Any:
     return parsed
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file that is there whole or not at all."""
-    write_bytes(path, json_bytes(content))
-
-
 def json_bytes(content: Any) -> bytes:
     """The bytes of a JSON file; ValueError for NaN and infinities."""
     return (json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()

@@ -1,4 +1,4 @@
-"""The two entries, for a whole report and for a bare result, and the names of the formats."""
+"""The two entries: a whole report, and a bare result."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from promptad_db.tables.html_page import html_page
 from promptad_db.tables.latex import latex_tables
 from promptad_db.tables.markdown import markdown
 from promptad_db.tables.marks import marked
+from promptad_db.tables.names import FORMATS
 from promptad_db.tables.paper import mark_upper_bounds, pivot_paper
 from promptad_db.tables.plan import plan_text
 from promptad_db.tables.raw import csv_sections, json_rows, json_sections
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from promptad_db.result_set import ResultSet
     from promptad_db.tables.grid import Grid
-
-FORMATS = ("table", "md", "csv", "json", "latex", "html")
 
 _LONGEST_CELL = 100_000  # characters
 

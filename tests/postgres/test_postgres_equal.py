@@ -13,7 +13,6 @@ import pytest
 from measured_runs import TIMINGS, Laboratory, both
 
 from promptad_db import fuse, ingest, start_run
-from promptad_db.cli.options import FORMATS
 from promptad_db.db import index_folders
 from promptad_db.db.engine import sql_files
 from promptad_db.db.queries.audit import audit
@@ -21,7 +20,7 @@ from promptad_db.db.queries.compare import compare, compare_variants
 from promptad_db.db.queries.export import exportable
 from promptad_db.db.queries.reports import SECTIONS, report
 from promptad_db.db.queries.selection import Filters
-from promptad_db.tables import render
+from promptad_db.tables import FORMATS, render
 
 HOSTILE = "<script>alert(1)</script>%s :x 'q' \"d\" \\ \t"
 NAMES = ("tile", "Tile", "_tile", "Ärger", "zebra", "b c", HOSTILE)

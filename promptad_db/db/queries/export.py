@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from promptad_db.db.engine.connect import Where
 
-EXPORT_FORMATS = ("parquet", "csv")
-
 
 def exportable() -> list[str]:
     """The names of all tables and views."""
