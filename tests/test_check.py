@@ -393,7 +393,7 @@ def test_broken_rows_and_lost_folders_are_errors(cli):
 
 def test_every_check_returns_the_same_columns_and_says_what_it_finds(gate_place):
     report = promptad_db.check(gate_place / "promptad.duckdb")
-    assert [row[0] for row in report.ran.rows] == [*names("checks"), FOLDERS_GONE]
+    assert [row[0] for row in report.ran.rows] == names("checks")
     database = open_db(gate_place / "promptad.duckdb")
     for name in names("checks"):
         query = load_sql("checks", name)
@@ -406,7 +406,7 @@ def test_every_check_returns_the_same_columns_and_says_what_it_finds(gate_place)
 
 def test_the_help_names_every_check(cli):
     text = " ".join(cli("check", "--help").out.split())
-    for name in (*names("checks"), FOLDERS_GONE):
+    for name in names("checks"):
         assert name in text.replace("- ", "-"), name
 
 

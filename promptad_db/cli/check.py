@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def _checks() -> list[str]:
+    from promptad_db.db.engine.sql_files import names
+
+    return names("checks")
+
+
 @click.command()
 @run_filters
-@listed(
-    "--only",
-    help="Only these checks: branch-scales, constant-scores, contradicted-reports, disagreeing-runs, duplicate-keys, "
-    "folders-gone, missing-cells, mixed-protocols, mixed-provenance, one-class-cells, orphans, saturated-scores, "
-    "support-in-test, test-selected-epochs, too-few-images, unfinished-runs.  [default: all]",
-)
+@listed("--only", help="Only these checks: {known}.  [default: all]", known=_checks)
 @click.option(
     "--severity",
     type=click.Choice(("error", "warning", "info")),

@@ -16,11 +16,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def _rules() -> tuple[str, ...]:
+    from promptad_db.fusion.recipes import RULE_NAMES
+
+    return RULE_NAMES
+
+
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[RUN_FOLDER]...", type=Folder(exists=True, or_file=True))
 @listed(
     "--rule",
-    help="max, harmonic, mean, weighted:SHARE (of the semantic branch, 0 to 1), rank-mean, oracle, by-type, gate, gate-hard.",
+    help="By these rules: {known}; weighted takes the share of the semantic branch, 0 to 1.",
+    known=_rules,
 )
 @click.option(
     "--calibrate",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def listed(*names: str, kind: type[str | int] = str, help: str) -> Callable[[Command], Command]:  # noqa: A002
-    """An option of values with commas, None when it is not given."""
-    return click.option(*names, cls=Repeatable, type=Listed(kind), multiple=True, help=help)
+def listed(
+    *names: str,
+    kind: type[str | int] = str,
+    help: str,  # noqa: A002
+    known: Callable[[], Iterable[str]] | None = None,
+) -> Callable[[Command], Command]:
+    """An option of values with commas, None when it is not given; ``known`` as in Repeatable."""
+    return click.option(*names, cls=Repeatable, type=Listed(kind), multiple=True, help=help, known=known)
 
 
 db_option = click.option(

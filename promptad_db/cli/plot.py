@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 def plot(name: str, output: Path, db: str | None, **options: Any) -> None:
     """Draw a chart into a file.
 
-    NAME is gap-heatmap, dumbbell, audit, fusion, critical-difference, or of one cell roc or pr; these two are made from
-    the scores or maps of its run folder. An HTML file needs no network.
+    Curves are of one cell, which the filters must leave alone, and are made from the scores or maps of its run folder.
+    An HTML file needs no network.
     """
     from promptad_db.db import database_path
     from promptad_db.page import plot_file

@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def _sections() -> tuple[str, ...]:
+    from promptad_db.db.queries.sections import SECTIONS
+
+    return SECTIONS
+
+
 @click.command()
 @filter_options
 @listed(
     "--section",
-    help="Only these sections: summary, datasets, worst, k-shot, categories, fusion, compare, variants, repairs, gate, "
-    "gate-picks, cost, significance, paper, reference.  [default: those that have something to say]",
+    help="Only these sections: {known}.  [default: those that have something to say]",
+    known=_sections,
 )
 @listed("--branches", help="Compare these two branches instead of semantic,memory.")
 @click.option(

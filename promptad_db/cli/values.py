@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from promptad_db.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 _BEYOND = 1 << 63
 
@@ -94,7 +97,20 @@ def require_folders(*folders: Path | None) -> None:
 
 
 class Repeatable(click.Option):
-    """An option that may be given several times, each time with commas; the values are joined."""
+    """An option that may be given several times, each time with commas; the values are joined.
+
+    ``known`` returns the names that stand for ``{known}`` in its help; it is called when the help is shown.
+    """
+
+    def __init__(self, *declarations: Any, known: Callable[[], Iterable[str]] | None = None, **attributes: Any) -> None:
+        super().__init__(*declarations, **attributes)
+        self._known = known
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        if record is None or self._known is None:
+            return record
+        return record[0], record[1].replace("{known}", ", ".join(self._known()))
 
     def process_value(self, ctx: click.Context, value: Any) -> tuple[Any, ...] | None:
         given = super().process_value(ctx, value)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.db.queries.lists import choices
-from promptad_db.db.queries.reports import SECTIONS
 from promptad_db.db.queries.reports import report as make_report
+from promptad_db.db.queries.sections import SECTIONS
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.plots import PLOTS
 from promptad_db.tables import grids_of

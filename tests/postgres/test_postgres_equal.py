@@ -18,7 +18,8 @@ from promptad_db.db.engine import sql_files
 from promptad_db.db.queries.audit import audit
 from promptad_db.db.queries.compare import compare, compare_variants
 from promptad_db.db.queries.export import exportable
-from promptad_db.db.queries.reports import SECTIONS, report
+from promptad_db.db.queries.reports import report
+from promptad_db.db.queries.sections import SECTIONS
 from promptad_db.db.queries.selection import Filters
 from promptad_db.tables import FORMATS, render
 

@@ -1,4 +1,7 @@
-"""What is wrong with the numbers, or with the database: one check is one .sql file, a finding one row of its answer."""
+"""What is wrong with the numbers, or with the database: one check is one .sql file, a finding one row of its answer.
+
+The help of the command and the errors here name what is in the folder: whoever adds a file has a check.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,7 @@ def check(
     ``severity`` (error, warning, info) is the least that is told. Raises UsageError for an unknown name, NoRowsError
     when no run matches.
     """
-    known = [*names("checks"), FOLDERS_GONE]
+    known = names("checks")
     unknown = [name for name in only if name not in known]
     if unknown:
         raise UsageError(f"no check is called {unknown[0]}", f"the checks are {', '.join(known)}")
@@ -104,21 +107,17 @@ def check(
 def _rows(connection: sa.Connection, name: str) -> list[Row]:
     if name == _TOO_FEW_IMAGES:
         _fill_paired_gaps(connection)
-    if name != FOLDERS_GONE:
-        return fetch(connection, load_sql("checks", name).sql).records()
-    query = (
-        "SELECT chosen.run_id, runs.folder FROM chosen JOIN runs ON runs.run_id = chosen.run_id ORDER BY chosen.number"
-    )
+    rows = fetch(connection, load_sql("checks", name).sql).records()
+    return _gone(rows) if name == FOLDERS_GONE else rows
+
+
+def _gone(rows: list[Row]) -> list[Row]:
+    """Those rows whose run folder is not where it says, which then say what is gone."""
+    folders = [folder_at(row["what"]) for row in rows]
     return [
-        {
-            **dict.fromkeys(_CELL),
-            "severity": "error",
-            "run_id": run_id,
-            "what": f"folders of runs in {folder_at(folder).parent} are gone",
-            "advice": "bring them back, or ingest them from where they are now; without them fuse and rebuild lose the run",
-        }
-        for run_id, folder in fetch(connection, query).rows
-        if not run_folder.is_run_folder(folder_at(folder))
+        {**row, "what": f"folders of runs in {folder.parent} are gone"}
+        for row, folder in zip(rows, folders, strict=True)
+        if not run_folder.is_run_folder(folder)
     ]
 
 
@@ -158,19 +157,13 @@ def _section(rows: list[Row], top: int | None) -> Section:
     columns = [
         column for column in columns if column not in _SHOWN_WHERE_THEY_DIFFER or len(set(_column(rows, column))) > 1
     ]
-    title = _title(name)
+    title = load_sql("checks", name).title
     if "advice" not in columns:
         title += f" What to do: {rows[0]['advice']}."
     if top is not None and len(rows) > top:
         title += f" Shown are {top} of {len(rows)}; --top N shows more, --format csv all of them."
     shown = [tuple(row[column] for column in ("severity", *columns)) for row in rows[:top]]
     return Section(name, title, ResultSet(("severity", *columns), shown))
-
-
-def _title(name: str) -> str:
-    if name == FOLDERS_GONE:
-        return "The database speaks of run folders that are not where it says: they are the truth, it is their index."
-    return load_sql("checks", name).title
 
 
 def _column(rows: Iterable[Row], name: str) -> list[Any]:

@@ -10,6 +10,7 @@ from promptad_db.db.engine.query import fetch
 from promptad_db.db.engine.sql_files import load_sql
 from promptad_db.db.queries import reference, variants
 from promptad_db.db.queries.interval_columns import NOTE, with_intervals
+from promptad_db.db.queries.sections import SECTIONS
 from promptad_db.db.queries.selection import BRANCHES, Filters, section_rows, select
 from promptad_db.db.queries.significance import significance_section
 from promptad_db.errors import UsageError
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
     from promptad_db.db.engine.connect import Where
 
-SECTIONS = (
-    "summary", "datasets", "worst", "k-shot", "categories", "fusion", "compare", "variants", "repairs", "gate",
-    "gate-picks", "cost", "significance", "paper", "reference",
-)  # fmt: skip
 _WHERE_FITTING = {
     "variants": "variants", "repairs": "variants", "gate": "gate", "gate-picks": "gate", "cost": "cost",
     "significance": "significance",
