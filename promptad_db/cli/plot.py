@@ -33,11 +33,11 @@ def plot(name: str, output: Path, db: str | None, **options: Any) -> None:
     An HTML file needs no network.
     """
     from promptad_db.db import database_path
-    from promptad_db.page import plot_file
+    from promptad_db.page import plot as make_plot
 
     branches = options["branches"]
     filters = filters_from(options, None if PLOTS[name].one_cell else branches)
     sizes = {key: options[key] for key in ("top", "title", "width", "height", "size", "dpi")}
-    content, notes = plot_file(database_path(db), name, filters, output.suffix.lower(), branches=branches, **sizes)
-    note(notes)
-    write_output(output, content)
+    made = make_plot(name, output.suffix.lower(), database_path(db), filters, branches=branches, **sizes)
+    note(made.notes)
+    write_output(output, made.content)

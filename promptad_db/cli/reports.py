@@ -170,7 +170,7 @@ def compare(
             ci=options["ci"],
         )
     elif a is not None and b is not None and not options["variants"]:
-        made = make_comparison(path, a, b, filters, kind=options["by"], branch=options["branch"], ci=options["ci"])
+        made = make_comparison(a, b, path, filters, kind=options["by"], branch=options["branch"], ci=options["ci"])
     else:
         raise UsageError("compare takes two names, or --variants", "promptad-db compare A B")
     note(made.notes)

@@ -3,7 +3,7 @@
 Importing this package loads neither Altair nor Jinja.
 """
 
-from promptad_db.page.charts import plot_file
+from promptad_db.page.charts import ChartFile, plot
 from promptad_db.page.report_page import Page, report_page
 
-__all__ = ["Page", "plot_file", "report_page"]
+__all__ = ["ChartFile", "Page", "plot", "report_page"]

@@ -1,4 +1,4 @@
-"""The charts by name; each lives in a module of its name, with ``draw`` and ``say``."""
+"""The charts by name, as they stand in the report; each lives in a module of its name, with ``draw`` and ``say``."""
 
 from __future__ import annotations
 
@@ -46,16 +46,22 @@ PLOTS: dict[str, Plot] = {
             (*_CELL, "auroc_a", "auroc_b", "gap", "abs_gap"),
         ),
         Plot(
-            "audit",
-            "Estimate against exact",
-            "The AUROCs that the old estimate gives, against the true ones of the same cells.",
-            ("dataset", "category", "k_shot", "task", "branch", "estimate", "auroc"),
-        ),
-        Plot(
             "fusion",
             "What each fusion gains",
             "How the gain of each fusion over memory, and over the better branch, is spread over the cells.",
             ("task", "rule", "against", "cells", "mean", "low", "lower", "median", "upper", "high"),
+        ),
+        Plot(
+            "critical-difference",
+            "Critical differences",
+            "The mean rank of each contender over the categories; bars that do not overlap differ (Nemenyi, 0.05).",
+            ("task", "contender", "mean_rank", "categories", "critical_difference"),
+        ),
+        Plot(
+            "audit",
+            "Estimate against exact",
+            "The AUROCs that the old estimate gives, against the true ones of the same cells.",
+            ("dataset", "category", "k_shot", "task", "branch", "estimate", "auroc"),
         ),
         Plot(
             "roc",
@@ -70,12 +76,6 @@ PLOTS: dict[str, Plot] = {
             "The exact precision-recall curves of the branches of one cell.",
             ("branch", "true_positive_rate", "precision", "ap"),
             one_cell=True,
-        ),
-        Plot(
-            "critical-difference",
-            "Critical differences",
-            "The mean rank of each contender over the categories; bars that do not overlap differ (Nemenyi, 0.05).",
-            ("task", "contender", "mean_rank", "categories", "critical_difference"),
         ),
     )
 }

@@ -31,7 +31,7 @@ def compare(request: Request) -> Response:
     if first and second:
         try:
             made = make_comparison(
-                database, first, second, report_filters(request), kind=kind, branch=text_of(request, "branch")
+                first, second, database, report_filters(request), kind=kind, branch=text_of(request, "branch")
             )
             grids, notes = grids_of(made.sections), made.notes
         except (NoRowsError, UsageError) as error:

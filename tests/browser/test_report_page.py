@@ -12,7 +12,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from pictured_run import pictured_run
 
 from promptad_db.db.queries.selection import Filters
-from promptad_db.page import plot_file, report_page
+from promptad_db.page import plot, report_page
 
 pytestmark = pytest.mark.slow
 
@@ -119,7 +119,7 @@ def test_without_javascript_the_tables_are_whole(browser, gate_file):
 
 
 def test_a_chart_alone_is_a_page_too(watched, gate_place, tmp_path):
-    content, _ = plot_file(gate_place / "promptad.duckdb", "dumbbell", Filters(tasks=("seg",)), ".html")
+    content = plot("dumbbell", ".html", gate_place / "promptad.duckdb", Filters(tasks=("seg",))).content
     (tmp_path / "x.html").write_bytes(content)
     page = opened(watched, tmp_path / "x.html")
     assert page.locator(".chart svg").count() == 1

@@ -104,7 +104,7 @@ def test_every_section_is_equal_in_every_format(request, data, section):
 def test_intervals_are_equal(gate, small):
     for twins, experiments in ((gate, None), (small, ("e",))):
         assert_equal([report(place, Filters(experiments=experiments), ci=True) for place in twins])
-        assert_equal([compare(place, "semantic", "memory", Filters(), ci=True) for place in twins])
+        assert_equal([compare("semantic", "memory", place, ci=True) for place in twins])
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_audits_are_equal(gate, small):
 
 def test_comparisons_are_equal(gate, small):
     for pair in (("max", "memory"), ("semantic", "memory")):
-        assert_equal([compare(place, *pair, Filters()) for place in gate])
-    assert_equal([compare(place, "baseline", "spatial_prompts", Filters()) for place in small])
+        assert_equal([compare(*pair, place) for place in gate])
+    assert_equal([compare("baseline", "spatial_prompts", place) for place in small])
     assert_equal([compare_variants(place, ["spatial_prompts"], Filters(experiments=("e",))) for place in small])
 
 

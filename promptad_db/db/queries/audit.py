@@ -71,16 +71,18 @@ class Audit:
         ]
 
 
-def audit(database: Where, filters: Filters, *, estimate: str = "auto", ci: bool = False) -> Audit:
-    """Compare the estimates with the true numbers of the same cells.
+def audit(
+    db: Where | None = None, filters: Filters | None = None, *, estimate: str = "auto", ci: bool = False
+) -> Audit:
+    """Compare the old estimates with the true numbers of the same cells, those that the filters choose.
 
-    ``estimate`` says which: ``stored`` ones (approx numbers of imported files), those ``computed`` from the score means
+    ``db`` is a database, else PROMPTAD_DB, else ./promptad.duckdb. ``estimate`` says which: ``stored`` ones (approx numbers of imported files), those ``computed`` from the score means
     of the runs, or ``auto``: stored ones where the selection has any, else computed ones. ``ci`` adds intervals of the true
     numbers.
     Raises NoRowsError when no cell has both an estimate and a truth.
     """
-    with connect.reading(database) as connection:
-        filters, notes = select(connection, filters)
+    with connect.reading(connect.database_path(db)) as connection:
+        filters, notes = select(connection, filters or Filters())
         connection.exec_driver_sql(load_sql("audit", "tables").sql)
         rows = ResultSet((), [])
         for source in ESTIMATES[1:] if estimate == "auto" else (estimate,):

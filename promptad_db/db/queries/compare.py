@@ -36,10 +36,10 @@ _FILTER = {"run": "run_ids", "experiment": "experiments", "method": "methods", "
 
 
 def compare(
-    database: Where,
     first: str,
     second: str,
-    filters: Filters,
+    db: Where | None = None,
+    filters: Filters | None = None,
     *,
     kind: str = "auto",
     branch: str | None = None,
@@ -47,12 +47,15 @@ def compare(
 ) -> Report:
     """Totals and categories of ``second`` against ``first``; wins are cells where ``second`` is higher.
 
+    ``db`` is a database, else PROMPTAD_DB, else ./promptad.duckdb; of the cells both must have those that the
+    filters choose count.
     ``kind`` says what the two names are (run, experiment, method, variant, branch); ``auto`` finds out. ``branch``
     keeps one branch; by default the totals show every branch that both sides have. Where all cells of a row have scores,
     ``p_value`` is that of its delta over the sampling of test images; ``ci`` adds intervals.
     Raises UsageError when a name may mean two things, NoRowsError when it means none or no cell is shared.
     """
-    with connect.reading(database) as connection:
+    filters = filters or Filters()
+    with connect.reading(connect.database_path(db)) as connection:
         if kind == "auto":
             kind = _kind_of(connection, first, second)
         notes: list[str] = []

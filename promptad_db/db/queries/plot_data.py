@@ -11,6 +11,7 @@ from promptad_db.db.queries.audit import audit
 from promptad_db.db.queries.selection import BRANCHES, section_rows, select
 from promptad_db.db.queries.significance import critical_difference
 from promptad_db.errors import InputError, NoRowsError, UsageError
+from promptad_db.plots import PLOTS
 from promptad_db.records import LEVEL_OF_TASK
 from promptad_db.result_set import ResultSet
 from promptad_db.storage import folder_at
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from promptad_db.db.queries.selection import Filters
 
 TOP = 90
-CURVES = ("roc", "pr")
+CURVES = tuple(plot.name for plot in PLOTS.values() if plot.one_cell)
 _AUDIT_COLUMNS = ("dataset", "category", "k_shot", "seed", "task", "branch", "estimate", "auroc")
 _TOLD_APART_BY = (
     ("category", "--category"), ("task", "--task"), ("k_shot", "--k-shot"), ("dataset", "--dataset"),
@@ -71,6 +72,8 @@ def plot_data_and_notes(
     database: Where, name: str, filters: Filters, *, top: int = TOP, branches: Sequence[str] | None = None
 ) -> tuple[ResultSet, list[str]]:
     """As ``plot_data``, with what its reader must know."""
+    if name not in PLOTS:
+        raise UsageError(f"there is no plot {name!r}", "promptad-db plot --help lists them")
     if name in CURVES:
         cell, notes = one_cell(database, filters)
         return curves(cell.folder, cell.category, LEVEL_OF_TASK[cell.task], branches or filters.branches), notes  # type: ignore[index]
@@ -79,8 +82,6 @@ def plot_data_and_notes(
         return _long(audited.cells), audited.notes
     if name == "critical-difference":
         return _ranks(database, filters), []
-    if name not in ("gap-heatmap", "dumbbell", "fusion"):
-        raise UsageError(f"there is no plot {name!r}", "promptad-db plot --help lists them")
     with connect.reading(database) as connection:
         filters, notes = select(connection, filters)
         result = section_rows(connection, "plots", name, filters, top=top)

@@ -40,15 +40,18 @@ class Report:
 
 
 def report(
-    database: Where,
-    filters: Filters,
+    db: Where | None = None,
+    filters: Filters | None = None,
     *,
     sections: Sequence[str] = (),
     top: int = 10,
     min_gap: float | None = None,
     ci: bool = False,
 ) -> Report:
-    """The sections asked for, by default all that have something to say: ``compare`` needs both tasks, ``fusion`` true
+    """Which branch is weak, where, by how much, and would another fusion be better, in the cells that the filters choose.
+
+    ``db`` is a database, else PROMPTAD_DB, else ./promptad.duckdb. Made are the ``sections`` asked for, by default all
+    that have something to say: ``compare`` needs both tasks, ``fusion`` true
     AUROCs, ``variants`` and ``repairs`` several variants, ``cost`` timings, ``gate`` and ``gate-picks`` a gate,
     ``significance`` scores to test; ``reference`` must be asked for.
 
@@ -59,9 +62,9 @@ def report(
     unknown = [name for name in sections if name not in SECTIONS]
     if unknown:
         raise UsageError(f"no section is called {unknown[0]}", f"the sections are {', '.join(SECTIONS)}")
-    with connect.reading(database) as connection:
+    with connect.reading(connect.database_path(db)) as connection:
         each_variant = bool(sections) and set(sections) <= set(variants.SECTIONS)
-        filters, notes = select(connection, filters, each_variant=each_variant)
+        filters, notes = select(connection, filters or Filters(), each_variant=each_variant)
         if "reference" in sections:
             reference.add_published(connection)
         names = list(dict.fromkeys(sections)) or _fitting(connection, filters)
