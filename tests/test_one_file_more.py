@@ -24,9 +24,11 @@ from promptad_db.db.queries.audit import ESTIMATES
 from promptad_db.db.queries.check import SEVERITIES
 from promptad_db.db.queries.compare import KINDS
 from promptad_db.db.queries.sections import SECTIONS
+from promptad_db.db.queries.selection import PROVENANCES as FILTERED
 from promptad_db.fusion.calibration import CALIBRATIONS
 from promptad_db.fusion.recipes import RULE_NAMES
 from promptad_db.plots import PLOTS
+from promptad_db.records import PROVENANCES, TASKS
 
 PACKAGE = Path(promptad_db.__file__).parent
 README = (PACKAGE.parent / "README.md").read_text()
@@ -121,6 +123,8 @@ def test_choices_of_the_command_line_are_those_of_the_library():
     assert choices(audit, "--estimate") == set(ESTIMATES)
     assert choices(compare, "--by") == {"auto", *KINDS}
     assert choices(fuse, "--calibrate") == set(CALIBRATIONS)
+    assert choices(audit, "--provenance") == set(FILTERED) == {"best", *PROVENANCES}
+    assert choices(check, "--task") == set(TASKS)
 
 
 def test_the_readme_names_every_section_and_every_chart():

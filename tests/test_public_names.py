@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import promptad_db
+from promptad_db.errors import NoRowsError, UsageError
 
 PACKAGE = Path(promptad_db.__file__).parent
 FUNCTIONS = [name for name in promptad_db.__all__ if name.islower()]
@@ -40,6 +41,19 @@ def test_every_question_takes_a_database_and_filters_or_does_without(name):
     parameters = inspect.signature(getattr(promptad_db, name)).parameters
     assert parameters["db"].default is None
     assert parameters["filters"].default is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ({"tasks": "seg"}, r"tasks=\('seg',\)"),
+        ({"branches": "max"}, "takes a tuple"),
+        ({"provenance": "true"}, "best, exact"),
+    ],
+)
+def test_filters_that_could_only_match_nothing_are_refused(wrong, hint):
+    with pytest.raises(UsageError, match=hint):
+        promptad_db.Filters(**wrong)
 
 
 def test_no_room_is_called_like_a_public_name():
@@ -80,5 +94,5 @@ def test_the_questions_are_answered_as_the_commands_answer_them(cli, make_run):
     )
     assert cli("plot", "dumbbell", "-o", "there.svg").code == 0
     assert promptad_db.plot("dumbbell").content == Path("there.svg").read_bytes()
-    with pytest.raises(promptad_db.errors.NoRowsError, match="estimate"):
+    with pytest.raises(NoRowsError, match="estimate"):
         promptad_db.audit()

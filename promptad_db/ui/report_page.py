@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from promptad_db.db.queries.lists import choices
 from promptad_db.db.queries.reports import report as make_report
 from promptad_db.db.queries.sections import SECTIONS
+from promptad_db.db.queries.selection import PROVENANCES
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.plots import PLOTS
 from promptad_db.tables import grids_of
-from promptad_db.ui.filters import LISTED, PROVENANCES, chosen, counted, report_filters, texts_of
+from promptad_db.ui.filters import LISTED, chosen, counted, report_filters, texts_of
 from promptad_db.ui.pages import address, page, shown_by
 
 if TYPE_CHECKING:

@@ -47,10 +47,9 @@ def compare(
 ) -> Report:
     """Totals and categories of ``second`` against ``first``; wins are cells where ``second`` is higher.
 
-    ``db`` is a database, else PROMPTAD_DB, else ./promptad.duckdb; of the cells both must have those that the
-    filters choose count.
-    ``kind`` says what the two names are (run, experiment, method, variant, branch); ``auto`` finds out. ``branch``
-    keeps one branch; by default the totals show every branch that both sides have. Where all cells of a row have scores,
+    ``db`` is a database, else PROMPTAD_DB, else ./promptad.duckdb; the filters choose among the cells that both have.
+    ``kind`` says what the two names are (run, experiment, method, variant, branch); ``auto`` finds out. ``branch`` keeps
+    one branch; by default the totals show every branch that both sides have. Where all cells of a row have scores,
     ``p_value`` is that of its delta over the sampling of test images; ``ci`` adds intervals.
     Raises UsageError when a name may mean two things, NoRowsError when it means none or no cell is shared.
     """

@@ -51,9 +51,9 @@ def report(
     """Which branch is weak, where, by how much, and would another fusion be better, in the cells that the filters choose.
 
     ``db`` is a database, else PROMPTAD_DB, else ./promptad.duckdb. Made are the ``sections`` asked for, by default all
-    that have something to say: ``compare`` needs both tasks, ``fusion`` true
-    AUROCs, ``variants`` and ``repairs`` several variants, ``cost`` timings, ``gate`` and ``gate-picks`` a gate,
-    ``significance`` scores to test; ``reference`` must be asked for.
+    that have something to say: ``compare`` needs both tasks, ``fusion`` true AUROCs, ``variants`` and ``repairs`` several
+    variants, ``cost`` timings, ``gate`` and ``gate-picks`` a gate, ``significance`` scores to test; ``reference`` must be
+    asked for.
 
     ``top`` limits *worst* and *repairs*; ``min_gap`` (a fraction) is the smallest gap in *worst*, by default 0, and of
     what *repairs* takes for weak, by default 0.05; ``ci`` adds intervals (see interval_columns). Raises NoRowsError when

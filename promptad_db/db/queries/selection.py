@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DECIMALS = 12
 
 BRANCHES = ("semantic", "memory")
+PROVENANCES = ("best", "exact", "reported", "approx")
 
 _BOTH_TRUTHS = """
 SELECT EXISTS (SELECT 1 FROM numbers WHERE provenance = 'exact')
@@ -28,7 +29,11 @@ SELECT EXISTS (SELECT 1 FROM numbers WHERE provenance = 'exact')
 
 @dataclass(frozen=True)
 class Filters:
-    """Which cells count, which two branches are compared, and by which numbers; None means all."""
+    """Which cells count, which two branches are compared, and by which numbers; None means all.
+
+    For example ``Filters(tasks=("seg",), k_shots=(1, 2))``. ``provenance`` is best (the exact number of a cell, else the
+    reported one), exact, reported or approx. Raises UsageError for one that is not, and for a text in place of a tuple.
+    """
 
     tasks: tuple[str, ...] | None = None
     experiments: tuple[str, ...] | None = None
@@ -41,6 +46,13 @@ class Filters:
     run_ids: tuple[str, ...] | None = None
     branches: tuple[str, str] = BRANCHES
     provenance: str = "best"
+
+    def __post_init__(self) -> None:
+        if self.provenance not in PROVENANCES:
+            raise UsageError(f"there is no provenance {self.provenance!r}", f"use one of {', '.join(PROVENANCES)}")
+        for name, value in vars(self).items():
+            if isinstance(value, str) and name != "provenance":
+                raise UsageError(f"the filter {name} takes a tuple, not {value!r}", f"{name}=({value!r},)")
 
 
 def select(connection: sa.Connection, filters: Filters, *, each_variant: bool = False) -> tuple[Filters, list[str]]:
