@@ -1,9 +1,12 @@
-"""The file that a command writes with -o: looked at before the work, and written whole or not at all."""
+"""What a command prints, and the file that it writes with -o: looked at before the work, there whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import stat
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +17,7 @@ from promptad_db.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-
-import re
-import shutil
-import sys
-from typing import TYPE_CHECKING
+_OBEYED = re.compile(r"(\x1b\[[\d;]*m|\n)")
 
 
 class OutputFile(click.Path):
@@ -68,9 +67,6 @@ def write_output(path: Path, content: bytes) -> None:
 def _is_special(path: Path) -> bool:
     """Whether it is a device or a pipe, which is written to and not replaced."""
     return path.exists() and not path.is_file()
-
-
-_OBEYED = re.compile(r"(\x1b\[[\d;]*m|\n)")
 
 
 def look(output: Path | None) -> dict[str, Any]:

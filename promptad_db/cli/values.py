@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _BEYOND = 1 << 63
-
-
 _LONGEST_RANGE = 10_000
 
 
