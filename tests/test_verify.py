@@ -6,7 +6,6 @@ import json
 import multiprocessing
 import random
 import shutil
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -282,10 +281,10 @@ def test_nothing_to_verify_is_said(cli):
     assert "no run folders" in answer.err
 
 
-def _replace_again_and_again(folder, seconds, answers):
-    """Replace a category in a tight loop, with one of two contents that are each consistent."""
-    until, writes, failures = time.monotonic() + seconds, 0, []
-    while time.monotonic() < until:
+def _replace_again_and_again(folder, stop, answers):
+    """Replace a category in a tight loop; each content is consistent in itself."""
+    writes, failures = 0, []
+    while not stop.is_set():
         try:
             result = run_folder.read_category(folder, "carpet")
             result.timings = {"encode": float(int(result.scores["memory"].min()) % 2)}
@@ -299,11 +298,10 @@ def _replace_again_and_again(folder, seconds, answers):
 
 def test_ingest_and_readers_beside_a_writer_neither_break_it_nor_see_a_half(full):
     context = multiprocessing.get_context("spawn")
-    answers = context.Queue()
-    writer = context.Process(target=_replace_again_and_again, args=(full, 6.0, answers))
+    answers, stop = context.Queue(), context.Event()
+    writer = context.Process(target=_replace_again_and_again, args=(full, stop, answers))
     writer.start()
-    reads = 0
-    while writer.is_alive() and reads < 100_000:
+    for read in range(40):
         outcome = index_folders([full], replace=True)
         assert outcome.rejected == []
         result = run_folder.read_category(full, "carpet")
@@ -311,13 +309,13 @@ def test_ingest_and_readers_beside_a_writer_neither_break_it_nor_see_a_half(full
         assert len(written) == 1
         assert result.timings["encode"] in {1.25, float((written.pop() - 1) % 2)}
         assert run_folder.list_categories(full) == ["carpet"]
-        run_folder.update_run(full, note=str(reads))
-        reads += 1
-    writes, failures = answers.get(timeout=30)
-    writer.join(30)
+        run_folder.update_run(full, note=str(read))
+    stop.set()
+    writes, failures = answers.get(timeout=60)
+    writer.join(60)
     assert failures == []
-    assert min(writes, reads) > 20
-    assert run_folder.read_run(full).note == str(reads - 1)
+    assert writes > 1
+    assert run_folder.read_run(full).note == "39"
     assert [path.name for path in full.iterdir() if ".old-" in path.name or ".tmp-" in path.name] == []
 
 
