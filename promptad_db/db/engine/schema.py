@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from promptad_db.db.engine.place import Place
 
 REVISION_TABLE = "promptad_revision"
-HEAD = "0002"
 
 
 def migrations_folder() -> Path:
@@ -33,21 +33,35 @@ def migrations_folder() -> Path:
     )
 
 
+def _newest_revision() -> str:
+    """The head as the names of the files tell it: importing Alembic takes longer than most reports."""
+    names = (path.name for path in (migrations_folder() / "versions").glob("[0-9]*_*.py"))
+    return max(names).partition("_")[0]
+
+
+HEAD = _newest_revision()
+
+
 def upgrade(connection: sa.Connection) -> None:
     """Run the missing migrations on a connection and make all views anew, in its transaction."""
-    import duckdb_sqlalchemy.alembic_impl  # noqa: F401 - makes DuckDB known to Alembic
     from alembic import command
     from alembic.config import Config
 
-    views = list(load_views())
-    for view in reversed(views):
-        connection.execute(sa.text(f"DROP VIEW IF EXISTS {view.name}"))
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
     config.attributes["connection"] = connection
-    config.attributes["version_table"] = REVISION_TABLE
-    command.upgrade(config, "head")
-    for view in views:
+    with views_made_anew(connection):
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def views_made_anew(connection: sa.Connection) -> Iterator[None]:
+    """Drop all views while the tables below them change; they come back where the schema is then this version's."""
+    views = list(load_views())
+    for view in reversed(views):
+        connection.execute(sa.text(f"DROP VIEW IF EXISTS {view.name}"))
+    yield
+    for view in views if revision_of(connection) == HEAD else ():
         connection.exec_driver_sql(f"CREATE VIEW {view.name} AS {view.sql}")
 
 

@@ -11,7 +11,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-metadata = sa.MetaData()
+NAMING_CONVENTION = {
+    "pk": "%(table_name)s_pkey",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+}
+"""PostgreSQL's own, so that what the first revisions left unnamed is called so as well."""
+
+metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
 
 TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
