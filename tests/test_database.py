@@ -14,12 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from promptad_db import run_folder
 from promptad_db.db import index_folders, open_db
 from promptad_db.db.engine import connect, migrate, schema, sql_files, tables
-from promptad_db.errors import DatabaseLockedError, SchemaError
+from promptad_db.errors import DatabaseLockedError
 from promptad_db.storage.lock import lock_paths, locked
 
 STORED = Path(__file__).parent / "stored"
@@ -28,30 +27,6 @@ STORED = Path(__file__).parent / "stored"
 def counts(database):
     query = " UNION ALL ".join(f"SELECT '{name}' AS name, COUNT(*) AS n FROM {name}" for name in tables.metadata.tables)
     return dict(open_db(database).query(query).rows)
-
-
-def test_an_empty_database_brought_to_head_equals_the_models(tmp_path):
-    migrate.init(tmp_path / "db")
-    with connect.reading(tmp_path / "db") as connection:
-        inspector = sa.inspect(connection)
-        found = {
-            name: [(column["name"], str(column["type"]), column["nullable"]) for column in inspector.get_columns(name)]
-            for name in inspector.get_table_names()
-            if name != schema.REVISION_TABLE
-        }
-        dialect = connection.dialect
-    wanted = {
-        name: [(column.name, column.type.compile(dialect), column.nullable) for column in table.columns]
-        for name, table in tables.metadata.tables.items()
-    }
-    written = {"TEXT": "VARCHAR", "DOUBLE PRECISION": "DOUBLE", "TIMESTAMP WITHOUT TIME ZONE": "TIMESTAMP"}
-
-    def normal(columns):
-        return [(name, written.get(kind, kind), nullable) for name, kind, nullable in columns]
-
-    assert {name: normal(columns) for name, columns in found.items()} == {
-        name: normal(columns) for name, columns in wanted.items()
-    }
 
 
 def test_the_head_that_the_code_wants_is_the_newest_migration():
@@ -83,80 +58,6 @@ def test_the_views_of_the_stored_head_are_those_of_the_code():
     assert open_db(fresh).query(query).rows == open_db(stored).query(query).rows, (
         "views changed: add a revision, and store a database of it"
     )
-
-
-@pytest.mark.parametrize(
-    ("revision", "mend"),
-    [("0000", "promptad-db migrate"), ("9999", "pip install -U promptad-db"), (None, "promptad-db init")],
-)
-def test_another_revision_is_refused_with_the_next_command(cli, make_run, revision, mend):
-    cli("ingest", make_run({"tile": {"semantic": 0.5}}))
-    with connect.writing(Path("promptad.duckdb")) as connection:
-        if revision is None:
-            connection.exec_driver_sql(f"DROP TABLE {schema.REVISION_TABLE}")
-        else:
-            connection.exec_driver_sql(f"UPDATE {schema.REVISION_TABLE} SET version_num = '{revision}'")
-    for command in (("report",), ("ingest", "runs"), ("sql", "SELECT 1")):
-        answer = cli(*command)
-        assert answer.code == 3
-        assert mend in answer.err
-
-
-def test_init_makes_a_database_and_does_nothing_the_second_time(cli):
-    assert "new" in cli("init").err
-    assert "nothing to do" in cli("init").err
-    assert cli("report").code == 5
-
-
-def test_init_refuses_the_database_of_another_program(cli, tmp_path):
-    engine = sa.create_engine(f"duckdb:///{tmp_path / 'theirs.duckdb'}")
-    with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE theirs (x INTEGER)")
-    engine.dispose()
-    answer = cli("init", "--db", tmp_path / "theirs.duckdb")
-    assert answer.code == 3
-    assert "not ours" in answer.err
-
-
-def test_indexing_the_same_folder_twice_changes_nothing(log_run):
-    folder = log_run("carpet", "tile")
-    before = counts("promptad.duckdb")
-    outcome = index_folders([folder])
-    assert (outcome.added, outcome.extended, outcome.unchanged) == ([], [], [folder.name])
-    assert counts("promptad.duckdb") == before
-    assert before["runs"] == 1
-    assert before["images"] == 12
-
-
-def test_a_changed_category_is_refused_unless_replaced(make_run):
-    from promptad_db.records import CategoryResult, Metric
-
-    folder = make_run({"tile": {"semantic": 0.5}, "wood": {"semantic": 0.5}})
-    index_folders([folder])
-    changed = CategoryResult("tile", metrics=[Metric("pixel", "semantic", "auroc", 0.75, "reported")])
-    run_folder.write_category(folder, changed, replace_existing=True)
-    outcome = index_folders([folder])
-    assert "--replace" in outcome.rejected[0][1]
-    assert "tile" in outcome.rejected[0][1]
-    query = "SELECT value FROM metrics WHERE category = 'tile'"
-    assert open_db().query(query).rows == [(0.5,)]
-    assert index_folders([folder], replace=True).extended == [folder.name]
-    assert open_db().query(query).rows == [(0.75,)]
-
-
-def test_a_run_that_grew_is_extended(make_run):
-    from promptad_db.records import CategoryResult, Metric
-
-    folder = make_run({"tile": {"semantic": 0.5}})
-    index_folders([folder])
-    run_folder.write_category(
-        folder, CategoryResult("wood", metrics=[Metric("pixel", "semantic", "auroc", 0.25, "reported")])
-    )
-    assert index_folders([folder]).extended == [folder.name]
-    assert open_db().query("SELECT category, value FROM metrics ORDER BY category").rows == [
-        ("tile", 0.5),
-        ("wood", 0.25),
-    ]
 
 
 def test_a_broken_category_is_named_and_the_others_are_taken(cli, log_run):
@@ -260,14 +161,6 @@ def test_the_lock_of_a_killed_process_needs_no_human(monkeypatch):
         assert all(path.exists() for path in lock_paths(Path("promptad.duckdb")))
 
 
-def test_readers_share_the_lock(make_run, cli):
-    cli("ingest", make_run({"tile": {"semantic": 0.5}}))
-    with connect.reading(Path("promptad.duckdb")):
-        code = "from promptad_db import open_db; print(open_db().query('SELECT COUNT(*) FROM runs').rows)"
-        answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert answer.stdout.strip() == "[(1,)]"
-
-
 @pytest.mark.slow
 def test_many_processes_writing_at_once_lose_nothing(make_run):
     folders = [make_run({"tile": {"semantic": 0.5, "memory": index / 100}}, seed=index) for index in range(24)]
@@ -279,30 +172,6 @@ def test_many_processes_writing_at_once_lose_nothing(make_run):
     assert [process.returncode for process in processes] == [0] * 24, errors
     found = counts("promptad.duckdb")
     assert (found["runs"], found["run_categories"], found["metrics"]) == (24, 24, 48)
-
-
-def test_an_interrupted_write_leaves_no_half_run(make_run, monkeypatch):
-    from promptad_db.db.index import write
-
-    kept, lost = make_run({"tile": {"semantic": 0.5}}), make_run({"tile": {"semantic": 0.5}}, seed=2)
-    index_folders([kept])
-
-    def dies(*_arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(write, "_insert_categories", dies)
-    with pytest.raises(KeyboardInterrupt):
-        index_folders([lost])
-    found = counts("promptad.duckdb")
-    assert (found["runs"], found["metrics"]) == (1, 1)
-
-
-def test_writing_into_a_newer_database_is_refused_before_anything_happens(make_run):
-    index_folders([make_run({"tile": {"semantic": 0.5}})])
-    with connect.writing(Path("promptad.duckdb")) as connection:
-        connection.exec_driver_sql(f"UPDATE {schema.REVISION_TABLE} SET version_num = '9999'")
-    with pytest.raises(SchemaError):
-        index_folders([make_run({"tile": {"semantic": 0.5}}, seed=2)])
 
 
 def test_every_view_and_report_file_loads_with_its_comment():

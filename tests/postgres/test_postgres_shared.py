@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from measured_runs import Laboratory, both
 
-from promptad_db import open_db, run_folder
+from promptad_db import open_db
 from promptad_db.db import index_folders
 from promptad_db.db.engine import connect, migrate, schema, tables
 from promptad_db.db.index import write
 from promptad_db.db.index.rebuild import rebuild
-from promptad_db.errors import DatabaseError, DatabaseLockedError, SchemaError
-from promptad_db.records import CategoryResult, Metric
+from promptad_db.errors import DatabaseError
 
 
 def counts(address):
@@ -47,57 +44,6 @@ def test_a_new_schema_has_the_tables_of_the_models_with_keys_and_byte_order(addr
             assert inspector.get_pk_constraint(table.name)["constrained_columns"], table.name
 
 
-def test_init_does_nothing_the_second_time_and_refuses_other_tables(address, server, database, cli):
-    assert "nothing to do" in cli("init", "--db", address).err
-    server.run("CREATE DATABASE theirs")
-    server.run("CREATE TABLE runs (x INTEGER)", "theirs")
-    answer = cli("init", "--db", server.address("theirs"))
-    assert (answer.code, "not ours" in answer.err) == (3, True)
-
-
-def test_a_database_without_the_schema_is_refused_with_the_next_command(server, cli, lab):
-    server.run("CREATE DATABASE nothing_in_it")
-    for words in (("report",), ("ingest", lab.run({"tile": both(0.5, 0.6)})), ("sql", "SELECT 1")):
-        answer = cli(*words, "--db", server.address("nothing_in_it"))
-        assert (answer.code, "promptad-db init --db" in answer.err) == (3, True)
-
-
-def test_other_revisions_are_refused(server, address, database, lab):
-    server.run(f"UPDATE {schema.REVISION_TABLE} SET version_num = '9999'", database)
-    with pytest.raises(SchemaError, match="pip install -U"):
-        index_folders([lab.run({"tile": both(0.5, 0.6)})], address)
-    server.run(f"UPDATE {schema.REVISION_TABLE} SET version_num = '0000'", database)
-    with pytest.raises(SchemaError, match=r"promptad-db (init|migrate)"):
-        index_folders([lab.run({"tile": both(0.5, 0.6)})], address)
-
-
-def test_the_same_folder_twice_changes_nothing_and_a_grown_one_is_extended(address, lab):
-    folder = lab.run({"tile": both(0.5, 0.6)})
-    assert index_folders([folder], address).added == [folder.name]
-    before = counts(address)
-    assert index_folders([folder], address).unchanged == [folder.name]
-    assert counts(address) == before
-    run_folder.write_category(
-        folder, CategoryResult("wood", metrics=[Metric("pixel", "max", "auroc", 0.5, "reported")])
-    )
-    assert index_folders([folder], address).extended == [folder.name]
-    changed = CategoryResult("wood", metrics=[Metric("pixel", "max", "auroc", 0.75, "reported")])
-    run_folder.write_category(folder, changed, replace_existing=True)
-    assert "--replace" in index_folders([folder], address).rejected[0][1]
-    assert index_folders([folder], address, replace=True).extended == [folder.name]
-    assert open_db(address).query("SELECT value FROM metrics WHERE category = 'wood'").rows == [(0.75,)]
-
-
-def test_runs_are_tagged_annotated_and_deleted(address, lab, cli):
-    folder = lab.run({"tile": both(0.5, 0.6)})
-    index_folders([folder], address)
-    assert cli("runs", "tag", folder.name, "b", "a", "--db", address).out == "b\na\n"
-    assert cli("runs", "note", folder.name, "50 % of it: 'quoted'", "--db", address).code == 0
-    assert open_db(address).query("SELECT note FROM runs").rows == [("50 % of it: 'quoted'",)]
-    assert cli("runs", "delete", folder.name, "--yes", "--db", address).code == 0
-    assert {name: count for name, count in counts(address).items() if count} == {"categories": 1}
-
-
 def test_a_run_that_the_server_cannot_store_is_rejected_and_the_others_are_taken(address, lab):
     good, bad = lab.run({"tile": both(0.5, 0.6)}), lab.run({"tile": both(0.5, 0.6)}, seed=2)
     content = json.loads((bad / "run.json").read_text())
@@ -106,14 +52,6 @@ def test_a_run_that_the_server_cannot_store_is_rejected_and_the_others_are_taken
     assert outcome.added == [good.name]
     assert [(folder.name, "NUL" in reason) for folder, reason in outcome.rejected] == [(bad.name, True)]
     assert counts(address)["runs"] == 1
-
-
-def test_texts_of_any_kind_come_back_as_they_were(address, lab):
-    note = "a\tb\\N\\.\n\\.\nc \"d\" 'e' %s :f é 漢"
-    folder = lab.run({"tile": both(0.5, 0.6)})
-    run_folder.update_run(folder, note=note)
-    index_folders([folder], address)
-    assert open_db(address).query("SELECT note FROM runs").rows == [(note,)]
 
 
 def test_a_connection_lost_within_a_transaction_leaves_no_half_run(address, server, database, lab, monkeypatch):
@@ -136,29 +74,6 @@ def test_a_connection_lost_within_a_transaction_leaves_no_half_run(address, serv
     assert index_folders([kept, lost], address).added == [lost.name]
 
 
-def test_writers_of_one_run_wait_for_each_other_and_the_second_finds_it_done(address, lab):
-    folder = lab.run({"tile": both(0.5, 0.6)})
-    outcomes = []
-    place = connect.database_path(address)
-    with connect.writing(place) as connection:
-        place.hold(connection, [folder.name])
-        others = [threading.Thread(target=lambda: outcomes.append(index_folders([folder], address))) for _ in range(2)]
-        for other in others:
-            other.start()
-        time.sleep(0.5)
-        assert not outcomes
-    for other in others:
-        other.join()
-    assert sorted([len(outcome.added), len(outcome.unchanged)] for outcome in outcomes) == [[0, 1], [1, 0]]
-
-
-def test_patience_with_the_lock_ends(address, lab, monkeypatch):
-    monkeypatch.setenv("PROMPTAD_LOCK_TIMEOUT", "0.2")
-    with connect.migrating(address), pytest.raises(DatabaseLockedError, match="PROMPTAD_LOCK_TIMEOUT"):
-        index_folders([lab.run({"tile": both(0.5, 0.6)})], address)
-    index_folders([lab.run({"tile": both(0.5, 0.6)})], address)
-
-
 def test_a_rebuild_replaces_all_rows_at_once_while_readers_see_the_old(address, lab, monkeypatch):
     folders = [lab.run({"tile": both(0.5, 0.6)}, seed=seed) for seed in range(3)]
     index_folders(folders, address)
@@ -173,19 +88,6 @@ def test_a_rebuild_replaces_all_rows_at_once_while_readers_see_the_old(address, 
     assert sorted(outcome.added) == sorted(folder.name for folder in folders)
     assert seen == [(1, 3, 0), (2, 3, 0), (3, 3, 0)]
     assert counts(address)["metrics"] == 9
-
-
-def test_a_rebuild_that_dies_leaves_what_was(address, lab):
-    folder = lab.run({"tile": both(0.5, 0.6)})
-    index_folders([folder], address)
-    before = counts(address)
-
-    def dies(_done, _total):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        rebuild(address, [Path("runs")], progress=dies)
-    assert counts(address) == before
 
 
 @pytest.mark.slow
