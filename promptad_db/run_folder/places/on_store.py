@@ -31,8 +31,9 @@ class RunOnStore:
 
     def create(self, content: bytes) -> None:
         with reaching(self.folder):
-            if (self.folder / RUN_FILE).exists():
-                raise FileExistsError(str(self.folder))
+            exists = (self.folder / RUN_FILE).exists()
+        if exists:
+            raise FileExistsError(str(self.folder))
         write_object(self.folder / RUN_FILE, content)
 
     def categories(self) -> list[str]:
@@ -229,7 +230,8 @@ class RunOnStore:
         each(self.folder, lambda name: self._gone(folder / name), _below(folder))
         with reaching(folder):
             if has_folders(folder) and self._fs.exists(_path(folder)):
-                self._fs.rmdir(_path(folder))
+                for path in sorted(self._fs.find(_path(folder), withdirs=True), reverse=True):
+                    self._fs.rmdir(path)
 
     def _gone(self, path: Path) -> None:
         with suppress(FileNotFoundError):
