@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_run_places import log
+from run_storage_contract import log
 
 import promptad_db
 from promptad_db import open_db, run_folder
