@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as arrays
 
 from promptad_db.errors import InputError
 from promptad_db.records import CategoryResult, Metric
+from promptad_db.run_folder import parquet
 from promptad_db.run_folder.category import decode_mask, encode_mask, read_category_files, write_category_files
 
 MASKS = arrays.array_shapes(min_dims=2, max_dims=2, max_side=9).flatmap(lambda shape: arrays.arrays(bool, shape))
@@ -289,6 +290,16 @@ def test_masks_of_a_huge_declared_size_are_refused_before_memory_is_taken(writte
     )
     pq.write_table(table, written / "masks.parquet")
     refused(written, match="more than a category can hold")
+
+
+def test_texts_that_unpack_to_more_than_a_file_of_its_size_should_are_refused(written, monkeypatch):
+    monkeypatch.setattr(parquet, "LARGEST_UNPACKED", 4096)
+    monkeypatch.setattr(parquet, "PACKING", 1)
+    table = pq.read_table(written / "masks.parquet")
+    long = table.set_column(table.column_names.index("image"), "image", [["a" * 10_000, "b" * 10_000]])
+    pq.write_table(long, written / "masks.parquet", use_dictionary=False, write_statistics=False)
+    assert (written / "masks.parquet").stat().st_size < 4096
+    refused(written, match="declares 2.,... bytes, more than 4,096, which a file of its size may")
 
 
 def test_maps_for_other_images_than_the_scores_are_refused(written):

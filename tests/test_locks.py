@@ -10,6 +10,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from promptad_db import open_db
 from promptad_db.db import index_folders
 from promptad_db.db.engine import connect, migrate
 from promptad_db.errors import DamagedDatabaseError, DatabaseError, DatabaseLockedError, UsageError
-from promptad_db.storage.lock import holding, lock_timeout, locked
+from promptad_db.storage.lock import holding, lock_paths, lock_timeout, locked
 
 NOBODY = 65534
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -175,6 +176,34 @@ def test_a_file_system_that_cannot_lock_is_told_at_once(cli, make_run, monkeypat
         assert os.strerror(number) in answer.err
         assert "another process" not in answer.err
         assert ("PostgreSQL" in answer.err) == (number != errno.EIO)
+
+
+def test_a_reader_who_comes_while_a_writer_waits_waits_behind_it(tmp_path, monkeypatch):
+    database = tmp_path / "p.duckdb"
+    _, turn = lock_paths(database)
+    written = threading.Event()
+
+    def write():
+        with locked(database, exclusive=True):
+            written.set()
+
+    def somebody_waits():
+        with holding(turn) as free:
+            return not free
+
+    writer = threading.Thread(target=write)
+    with locked(database, exclusive=False):
+        monkeypatch.setenv("PROMPTAD_LOCK_TIMEOUT", "20")
+        writer.start()
+        deadline = time.monotonic() + 10
+        while not somebody_waits() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        monkeypatch.setenv("PROMPTAD_LOCK_TIMEOUT", "0.05")
+        with pytest.raises(DatabaseLockedError), locked(database, exclusive=False):
+            pass
+        assert not written.is_set()
+    writer.join(20)
+    assert written.is_set()
 
 
 def test_the_lock_of_another_process_is_still_waited_for(monkeypatch):

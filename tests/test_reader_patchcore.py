@@ -75,6 +75,13 @@ def test_rounded_numbers_have_the_precision_they_were_written_in(tmp_path):
     assert cls.categories["tile"].metrics[0].precision == pytest.approx(1e-3)
 
 
+def test_the_longest_number_tells_the_precision_wherever_it_stands(tmp_path):
+    (cls, seg), _ = read(
+        write(tmp_path, "Row Names,instance_auroc,full_pixel_auroc\nmvtec_tile,0.951,1.0\nMean,0.951,1.0\n")
+    )
+    assert [run.categories["tile"].metrics[0].precision for run in (cls, seg)] == pytest.approx([1e-3, 1e-3])
+
+
 def test_k_is_told_nowhere_and_asked_for(tmp_path):
     path = write(tmp_path, text_of(["mvtec_tile"]))
     outcome = ingest(path, db="d.duckdb")

@@ -154,6 +154,13 @@ def test_smaller_maps_are_rendered_at_the_size_of_the_masks_with_sigma_4():
     assert abs(value_of(result, "pixel", "memory") - roc_auc_score(MASKS.ravel(), rendered.ravel())) <= 1e-12
 
 
+def test_all_maps_are_rendered_where_only_some_are_as_large_as_the_masks():
+    maps = {"semantic": np.random.default_rng(2).random(MASKS.shape).astype(np.float32), "memory": MAPS["memory"]}
+    with start_run(**SEG, db=False) as run:
+        run.log_category("carpet", images=IMAGES, branches=maps, masks=MASKS)
+    assert run_folder.read_run(run.folder).render == Render(20, 16, "bilinear", 4.0)
+
+
 def test_the_render_settings_that_were_given_are_used():
     with start_run(**SEG, db=False, render=Render(20, 16, "bilinear", 1.0)) as run:
         result = run.log_category("carpet", images=IMAGES, branches=MAPS, masks=MASKS)

@@ -100,9 +100,10 @@ def test_nothing_but_reading_is_answered(client, method):
     assert client.request(method, "/sql").status_code == 405
 
 
-def test_pages_of_others_can_neither_load_anything_nor_run_a_query(client):
-    script = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
-    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_pages_of_others_can_neither_load_anything_nor_run_a_query(client, site):
+    script = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
+    link = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}
     assert client.get("/progress.json", headers=script).status_code == 403
     answer = client.get("/sql?query=SELECT 40 %2B 2 AS answer", headers=link)
     assert "SELECT 40" in answer.text
