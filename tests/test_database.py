@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from measured_runs import Laboratory
 
 from promptad_db import run_folder
 from promptad_db.db import index_folders, open_db
@@ -194,6 +195,24 @@ def test_the_views_agree_with_the_report(gate_place, cli):
             assert row[name] == wanted[name]
         for name in ("semantic_mean", "memory_mean", "mean_gap", "mean_abs_gap"):
             assert row[name] == pytest.approx(wanted[name], abs=1e-11)
+
+
+def test_branches_tie_where_they_differ_by_less_than_the_precision():
+    by_precision = {
+        0.0: [(0.9, 0.9, "tie"), (0.9, 0.90001, "semantic"), (0.90001, 0.9, "memory")],
+        # Of floats, 0.8001 - 0.8 is a little less than one step of 0.0001.
+        1e-4: [
+            (0.9, 0.9, "tie"), (0.9, 0.90004, "tie"), (0.90004, 0.9, "tie"), (0.8, 0.8001, "semantic"),
+            (0.8001, 0.8, "memory"), (None, 0.9, None),
+        ],
+    }  # fmt: skip
+    lab = Laboratory()
+    for precision, cells in by_precision.items():
+        aurocs = {str(number): {"semantic": one, "memory": other} for number, (one, other, _) in enumerate(cells)}
+        folder = lab.run(aurocs, precision=precision, method=str(precision))
+        index_folders([folder])
+        query = "SELECT weak_branch FROM branch_gap WHERE method = :method ORDER BY category"
+        assert open_db().query(query, method=str(precision)).rows == [(weak,) for _, _, weak in cells]
 
 
 def test_branch_stats_are_those_of_the_stored_scores(log_run):

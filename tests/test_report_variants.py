@@ -264,6 +264,13 @@ def test_of_baseline_runs_the_latest_counts_and_without_baseline_the_latest_vari
     assert ask(cli, "report", "--variant", "a,b")["summary"][0]["semantic_mean"] == 0.8
 
 
+def test_a_variant_with_both_branches_counts_before_baseline_with_one(cli, lab):
+    lab.run({"tile": both(0.7, 0.9)}, variant="v")
+    lab.run({"tile": {"memory": 0.4}})
+    row = ask(cli, "report")["summary"][0]
+    assert (row["cells"], row["left_out"], row["semantic_mean"], row["memory_mean"]) == (1, 0, 0.7, 0.9)
+
+
 def test_two_branches_are_compared_in_the_runs_of_baseline(cli, lab):
     lab.run({"tile": both(0.8, 0.9)})
     lab.run({"tile": both(0.5, 0.6)}, variant="v")

@@ -211,6 +211,18 @@ def test_the_interval_of_a_mean_knows_that_k_and_seeds_share_their_images(cli):
     assert found.variance > 1.5 * alone
 
 
+def test_a_mean_has_no_interval_where_one_of_its_cells_has_no_placements(cli):
+    one, other = scores_of(1, 1.0), scores_of(2, 1.6)
+    folder = log_cls({"tile": {"semantic": one, "memory": other}, "wood": {"semantic": other, "memory": one}})
+    assert rows_of(cli, "report", "--section", "summary", "--ci")["summary"][0]["memory_mean_ci_low"] is not None
+    for name in ("placements.parquet", "manifest.json"):
+        (run_folder.category_folder(folder, "wood") / name).unlink()
+    Path("promptad.duckdb").unlink()
+    assert not index_folders([folder]).rejected
+    row = rows_of(cli, "report", "--section", "summary", "--ci")["summary"][0]
+    assert (row["cells"], row["memory_mean_ci_low"], row["mean_gap_ci_low"]) == (2, None, None)
+
+
 def test_the_gap_of_a_cell_has_the_interval_and_compare_the_p_value_of_the_paired_test(cli):
     one, other = scores_of(1, 1.0), scores_of(2, 1.6)
     log_cls({"tile": {"semantic": one, "memory": other}})
