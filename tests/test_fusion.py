@@ -86,9 +86,10 @@ def test_an_unknown_rule_is_refused_with_the_known_ones():
         fuse_scores("median", [1.0], [1.0])
 
 
-def test_negative_scores_have_no_harmonic_fusion():
+@pytest.mark.parametrize("branches", [([0.1, 0.1], [0.1, -0.1]), ([0.1, -0.1], [0.1, 0.1])])
+def test_negative_scores_have_no_harmonic_fusion(branches):
     with pytest.raises(InputError, match="negative"):
-        fuse_scores("harmonic", [0.1], [-0.1])
+        fuse_scores("harmonic", *branches)
     assert fuse_scores("max", [0.1], [-0.1]).tolist() == [0.1]
 
 

@@ -95,6 +95,13 @@ def test_a_function_that_answers_nonsense_is_named(function, reason):
         fuse_scores(function, [1.0, 2.0], [3.0, 4.0])
 
 
+def test_what_a_function_answers_is_taken_in_the_type_of_the_branches():
+    semantic, memory = np.float32([[0.1, 0.9]]), np.float32([[0.5, 0.2]])
+    fused = fuse_scores(lambda one, other: (one + other).astype(np.float64), semantic, memory)
+    assert fused.dtype == np.float32
+    assert np.array_equal(fused, semantic + memory)
+
+
 def test_a_function_cannot_change_the_branches():
     def spoils(semantic, memory):
         semantic += memory
