@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptad_db.metrics import placements
+from promptad_db.metrics.lost_pairs import LostPairs
 from promptad_db.metrics.ranking import SMALL, rank
 
 
@@ -79,3 +80,14 @@ def test_images_of_one_pixel_and_of_more_than_a_piece_are_added_up_too(shape):
     assert found.lost is not None
     assert found.lost.tolist() == every_pair(scores, labels).tolist()
     assert int(found.lost.sum()) == int(found.hits @ (found.below + found.up_to))
+
+
+@pytest.mark.parametrize("hits", [(1 << 30) - 1, 1 << 30, 1 << 31])
+def test_pairs_are_counted_beyond_32_bits_where_there_are_so_many_positives(hits):
+    lost = LostPairs(np.array([0.5]), np.array([hits]), images=1, size=3)
+    assert lost.of(np.array([0.1, 0.5, 0.9])).tolist() == [2 * hits, hits, 0]
+
+
+def test_a_piece_is_of_whole_images_and_of_one_at_least():
+    lost = LostPairs(np.array([0.5]), np.array([1]), images=4, size=40)
+    assert [lost.whole_images(piece) for piece in (1, 10, 25, 39, 40)] == [10, 10, 20, 30, 40]

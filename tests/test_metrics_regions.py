@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptad_db.errors import InputError
-from promptad_db.metrics import OneClassError, aupro, auroc, average_precision, f1_max, pixel_metrics
+from promptad_db.metrics import (
+    OneClassError,
+    PixelTruth,
+    aupro,
+    auroc,
+    average_precision,
+    f1_max,
+    pixel_metrics,
+    placements,
+)
 from promptad_db.metrics.ranking import SMALL
 
 
@@ -71,6 +80,16 @@ def test_all_pixel_metrics_equal_each_alone_bit_for_bit(sample):
     }
 
 
+def test_metrics_and_placements_of_one_ranking_are_those_of_each():
+    rng = np.random.default_rng(3)
+    maps, masks = rng.random((3, 8, 9)), rng.random((3, 8, 9)) < 0.2
+    metrics, found = PixelTruth(masks).metrics_and_placements(maps)
+    assert metrics == pixel_metrics(maps, masks, fpr_limit=0.3)
+    assert found.pos_sum.tolist() == placements(maps, masks).pos_sum.tolist()
+    other = PixelTruth(masks).metrics_and_placements(maps, 0.1)[0]["aupro"]
+    assert other == PixelTruth(masks).aupro(maps, 0.1) == aupro(maps, masks, 0.1) != metrics["aupro"]
+
+
 def test_aupro_of_many_pixels_equals_the_reference():
     rng = np.random.default_rng(5)
     masks = np.zeros((3, 120, 120), bool)
@@ -112,6 +131,13 @@ def test_a_perfect_map_scores_one_at_any_limit():
     masks[0, 1:4, 2:5] = masks[1, 6, 6] = True
     for limit in (1e-6, 0.3, 1.0):
         assert aupro(masks.astype(np.float32), masks, fpr_limit=limit) == 1.0
+
+
+def test_rounding_lifts_no_perfect_map_over_one():
+    masks = np.zeros((4, 108), bool)
+    for number in range(27):  # regions of one to six pixels, whose weights add up to a little more than 1
+        masks[: 1 + number % 3, 4 * number : 4 * number + 1 + number % 2] = True
+    assert aupro(masks.astype(np.float32), masks) == 1.0
 
 
 def test_a_constant_map_scores_half_the_limit():

@@ -75,6 +75,25 @@ def test_what_cannot_be_meant_is_refused(rules, options, reason):
         recipes(rules, **options)
 
 
+def test_gates_and_functions_keep_their_maps_and_other_rules_do_not():
+    made = recipes(["max", "rank-mean", "oracle", "by-type", "gate", "gate-hard"])
+    assert [recipe.branch for recipe in made if recipe.keeps_maps] == ["gate", "gate_hard"]
+    assert [recipe.branch for recipe in made if recipe.learned] == ["gate", "gate_hard"]
+    mine = custom_recipe(np.minimum, "mine", "minmax")
+    assert (mine.branch, mine.function, mine.calibrate, mine.keeps_maps) == ("mine", np.minimum, "minmax", True)
+    assert mine.note.startswith(f"{FUSED_NOTE} by a function of the user's; each branch on 0..1 first")
+    assert (mine.fair, mine.learned, mine.half) == (True, False, False)
+
+
+def test_ranks_are_averaged_and_float16_is_for_element_wise_rules_alone():
+    (ranks,) = recipes(["rank-mean"], half=True)
+    assert (ranks.branch, ranks.calibrate, ranks.half) == ("rank_mean_float16", "rank", True)
+    assert ranks.function(np.array([0.0, 1.0]), np.array([1.0, 1.0])).tolist() == [0.5, 1.0]
+    (highest,) = recipes(["max"], "rank")
+    assert (highest.branch, highest.calibrate, highest.half) == ("max_rank", "rank", False)
+    assert [recipe.function for recipe in recipes(["oracle", "gate"])] == [None, None]
+
+
 @pytest.mark.parametrize("name", [None, " ", "semantic", "max", "gate_of_mine", "oracle", "rank_mean"])
 def test_a_function_needs_a_name_that_is_free(name):
     with pytest.raises(UsageError, match="name"):
