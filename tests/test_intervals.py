@@ -18,7 +18,7 @@ from promptad_db.metrics import auroc, placements
 from promptad_db.metrics.intervals import auroc_of, interval_of, paired_difference, spread
 from promptad_db.metrics.ranking import rank
 from promptad_db.stats.student import signed_ranks, student_quantile, student_two_sided
-from promptad_db.stats.uncertainty import Uncertainty, auroc_interval, difference_interval, holm, uncertainty
+from promptad_db.stats.uncertainty import Spread, Uncertainty, auroc_interval, difference_interval, holm, uncertainty
 
 TEN = (
     "mvtec/carpet", "mvtec/grid", "mvtec/hazelnut", "mvtec/metal_nut", "mvtec/toothbrush", "mvtec/transistor",
@@ -227,6 +227,39 @@ def test_one_image_of_a_class_and_equal_rankings_have_no_p_value():
     assert paired_difference(one, placements([0.5, 0.1, 0.3, 0.4], labels)) is None
     same = placements([0.1, 0.8, 0.2, 0.9], [0, 0, 1, 1])
     assert paired_difference(same, placements([1.0, 80.0, 2.0, 90.0], [0, 0, 1, 1])) is None
+
+
+def test_degrees_of_freedom_are_satterthwaites_of_both_sums_and_at_least_one():
+    one = Spread(0.04, 0.01, 0.002, 0.0008, 0.00002, n_pos=5, n_neg=11, n=16)
+    positive, negative = 0.04 * 5 / 4, 0.01 * 11 / 10
+    variance = positive + negative + 2 * 0.002 * 16 / 15
+    of_difference = uncertainty([one], clustered=True, difference=True)
+    assert of_difference.variance == pytest.approx(variance)
+    assert of_difference.freedom == pytest.approx(variance**2 / (positive**2 / 4 + negative**2 / 10))
+    # Two images and five effectively carry the two sums of an AUROC.
+    of_auroc = uncertainty([one], clustered=True, difference=False)
+    assert of_auroc.freedom == pytest.approx(variance**2 / (positive**2 / 2 + negative**2 / 5))
+    assert uncertainty([one] * 3, clustered=True, difference=True).freedom == pytest.approx(3 * of_difference.freedom)
+    assert math.isinf(uncertainty([one], clustered=False, difference=True).freedom)
+    alone = Spread(0.04, 0.0, -0.01, 0.0016, 0.0, n_pos=2, n_neg=2, n=3)
+    assert uncertainty([alone], clustered=True, difference=False).freedom == 1
+
+
+def test_reach_and_p_value_are_those_of_students_t_and_of_the_normal_distribution():
+    pixels, images = Uncertainty(0.04, freedom=7.0), Uncertainty(0.04)
+    assert pixels.reach(0.9) == pytest.approx(0.2 * stats.t.ppf(0.95, 7))
+    assert images.reach(0.9) == pytest.approx(0.2 * stats.norm.ppf(0.95))
+    assert pixels.p_value(-0.3) == pytest.approx(2 * stats.t.sf(1.5, 7))
+    assert images.p_value(-0.3) == pytest.approx(2 * stats.norm.sf(1.5))
+
+
+def test_the_interval_of_a_difference_is_symmetric_and_cut_at_one():
+    found = Uncertainty(0.04)
+    reach = found.reach()
+    assert difference_interval(0.1, found) == (0.1 - reach, 0.1 + reach)
+    assert difference_interval(0.9, found) == (0.9 - reach, 1.0)
+    assert difference_interval(-0.9, found) == (-1.0, -0.9 + reach)
+    assert difference_interval(None, found) == difference_interval(0.1, None) == (None, None)
 
 
 def test_intervals_stay_within_what_is_possible_and_widen_with_the_level():

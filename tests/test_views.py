@@ -224,3 +224,10 @@ def test_every_part_of_its_key_tells_a_cell_from_others(tmp_path):
     ]
     (gain,) = {round(value, 12) for (value,) in shown(rows, "gain_over_better_branch", "fusion_gain", "1")}
     assert gain == 0.1
+
+
+def test_the_coarser_number_of_a_pair_says_from_where_on_it_is_no_tie(tmp_path):
+    rows = Rows(tmp_path / "promptad.duckdb")
+    coarse, fine = [("reported", 0.4, 0.01)], 0.405
+    rows.add("r", {"tile": {"semantic": coarse, "memory": fine}, "wood": {"semantic": fine, "memory": coarse}})
+    assert shown(rows, "weak_branch provenance", "branch_gap", "category") == [("tie", "mixed"), ("tie", "mixed")]
