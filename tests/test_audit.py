@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from promptad_db import start_run
+
 
 def audited(answer):
     assert answer.code == 0, answer.err
@@ -94,7 +96,7 @@ def test_the_estimates_are_those_of_the_variant_whose_cells_count(cli, make_run)
     from promptad_db import run_folder
     from promptad_db.records import CategoryResult, Metric
 
-    for variant, estimate, month in (("baseline", 0.5, 1), ("v", 0.7, 2)):
+    for variant, estimate, month in (("v", 0.6, 1), ("baseline", 0.5, 2), ("v", 0.7, 3)):
         folder = make_run({}, variant=variant, created_at=f"2026-0{month}-01T00:00:00+00:00")
         metrics = [Metric("pixel", branch, "auroc", 0.9, "reported") for branch in ("semantic", "memory")]
         metrics += [Metric("pixel", branch, "auroc", estimate, "approx") for branch in ("semantic", "memory")]
@@ -103,6 +105,14 @@ def test_the_estimates_are_those_of_the_variant_whose_cells_count(cli, make_run)
     for options, estimate in (((), 0.5), (("--variant", "v"), 0.7)):
         found = json.loads(cli("audit", *options, "--format", "json").out)
         assert [cell["semantic_estimate"] for cell in found["cells_detail"]] == [estimate]
+
+
+def test_a_branch_that_scores_nothing_is_estimated_at_zero(cli):
+    branches = {"semantic": np.zeros(4), "memory": np.arange(4.0)}
+    with start_run(dataset="mvtec", task="cls", k_shot=1, seed=1, method="m") as run:
+        run.log_category("tile", images=list("abcd"), branches=branches, labels=[0, 0, 1, 1])
+    (cell,) = audited(cli("audit", "--format", "json"))["cells_detail"]
+    assert (cell["semantic_estimate"], cell["memory_estimate"], cell["max_auroc"]) == (0, 1, 1)
 
 
 def test_an_audit_of_four_cells_is_that_by_hand(cli, make_run):

@@ -253,6 +253,18 @@ def test_reach_and_p_value_are_those_of_students_t_and_of_the_normal_distributio
     assert images.p_value(-0.3) == pytest.approx(2 * stats.norm.sf(1.5))
 
 
+def test_images_of_many_pixels_have_intervals_of_students_t():
+    rng = np.random.default_rng(4)
+    labels = rng.random((6, 20)) < 0.3
+    one, other = (placements(rng.random(labels.shape) + 0.5 * labels, labels) for _ in range(2))
+    found = uncertainty([spread((1.0, one))], clustered=True, difference=False)
+    assert interval_of(one) == auroc_interval(auroc_of(one), found)
+    assert interval_of(one) != auroc_interval(auroc_of(one), Uncertainty(found.variance))
+    difference, of_pair = paired_difference(one, other)
+    assert difference == auroc_of(other) - auroc_of(one)
+    assert of_pair == uncertainty([spread((-1.0, one), (1.0, other))], clustered=True, difference=True)
+
+
 def test_the_interval_of_a_difference_is_symmetric_and_cut_at_one():
     found = Uncertainty(0.04)
     reach = found.reach()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from promptad_db.errors import InputError, UsageError
-from promptad_db.fusion import FUSED_NOTE, fuse_scores
+from promptad_db.fusion import FUSED_NOTE, RULES, fuse_scores
 from promptad_db.fusion.by_type import branch_of_type, branches_by_type
 from promptad_db.fusion.recipes import custom_recipe, recipes
 
@@ -91,6 +91,7 @@ def test_ranks_are_averaged_and_float16_is_for_element_wise_rules_alone():
     assert ranks.function(np.array([0.0, 1.0]), np.array([1.0, 1.0])).tolist() == [0.5, 1.0]
     (highest,) = recipes(["max"], "rank")
     assert (highest.branch, highest.calibrate, highest.half) == ("max_rank", "rank", False)
+    assert highest.function is RULES["max"]
     assert [recipe.function for recipe in recipes(["oracle", "gate"])] == [None, None]
 
 

@@ -222,6 +222,8 @@ def test_every_part_of_its_key_tells_a_cell_from_others(tmp_path):
         ("e", "x", "baseline", "seg", 1),
         ("x", "m", "baseline", "seg", 1),
     ]
+    both = shown(rows, "experiment method variant cls_cells seg_cells", "cls_vs_seg", "1")
+    assert both == [("e", "m", "baseline", 1, 5)]
     (gain,) = {round(value, 12) for (value,) in shown(rows, "gain_over_better_branch", "fusion_gain", "1")}
     assert gain == 0.1
 
@@ -231,3 +233,10 @@ def test_the_coarser_number_of_a_pair_says_from_where_on_it_is_no_tie(tmp_path):
     coarse, fine = [("reported", 0.4, 0.01)], 0.405
     rows.add("r", {"tile": {"semantic": coarse, "memory": fine}, "wood": {"semantic": fine, "memory": coarse}})
     assert shown(rows, "weak_branch provenance", "branch_gap", "category") == [("tie", "mixed"), ("tie", "mixed")]
+
+
+def test_without_a_gap_in_cls_that_of_seg_has_no_ratio_to_it(tmp_path):
+    rows = Rows(tmp_path / "promptad.duckdb")
+    rows.add("c", {"tile": {"semantic": 0.9, "memory": 0.9}}, task="cls")
+    rows.add("s", {"tile": {"semantic": 0.8, "memory": 0.9}})
+    assert shown(rows, "cls_mean_abs_gap abs_gap_ratio", "cls_vs_seg", "1") == [(0, None)]
