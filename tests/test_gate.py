@@ -141,11 +141,12 @@ def test_a_large_cell_counts_no_more_than_a_small_one():
 
 
 def test_an_image_counts_as_much_as_the_branches_differ_on_it():
-    signal = np.array([-1.0, 1.0] * 20)
-    right = [GateExample(cell(name), {"one": signal}, np.sign(signal) * 0.9) for name in ("wood", "grid")]
-    wrong = [GateExample(cell(name), {"one": signal}, np.sign(signal) * -0.1) for name in ("leather", "carpet")]
-    (coefficient,) = trained_gate(example("tile"), right + wrong, "category").coefficients
-    assert coefficient == pytest.approx(np.log(9), rel=0.1)  # of 10 parts, 9 speak for the semantic branch
+    signal = np.array([4.0, 6.0] * 20)
+    right = [GateExample(cell(name), {"one": signal}, (signal - 5) * 0.9) for name in ("wood", "grid")]
+    wrong = [GateExample(cell(name), {"one": signal}, (signal - 5) * -0.1) for name in ("leather", "carpet")]
+    gate = trained_gate(example("tile"), right + wrong, "category")
+    assert gate.intercept == pytest.approx(0, abs=1e-3)
+    assert gate.coefficients[0] == pytest.approx(np.log(9), rel=0.1)  # of 10 parts, 9 speak for the semantic branch
 
 
 def test_images_that_do_not_tell_the_branches_apart_are_left_out():
@@ -247,7 +248,8 @@ def example_on(*, task="seg", weights=None, teach=True, **changes):
         "maps": MAPS,
         "masks": MASKS,
     }
-    return example_of(info, CategoryResult("tile", **(fields | changes)), weights or {}, "texture", teach=teach)
+    options = {"teach": True} if teach else {}
+    return example_of(info, CategoryResult("tile", **(fields | changes)), weights or {}, "texture", **options)
 
 
 def test_a_seg_run_teaches_by_its_pixels_and_a_cls_run_by_its_images():
