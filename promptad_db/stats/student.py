@@ -18,7 +18,8 @@ _EXACT = 1e-15
 
 def student_two_sided(t: float, freedom: float) -> float:
     """How often the size of T is ``t`` or more, for Student's t with ``freedom`` degrees of freedom, 0..1."""
-    return _incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t))
+    whole = freedom + t * t
+    return _incomplete_beta(freedom / 2, 0.5, freedom / whole, t * t / whole)
 
 
 def student_quantile(share: float, freedom: float) -> float:
@@ -69,12 +70,15 @@ def _rank_sums(ranks: Sequence[int]) -> list[int]:
     return ways
 
 
-def _incomplete_beta(a: float, b: float, x: float) -> float:
-    """The regularised incomplete beta function, by its continued fraction (DLMF 8.17.22)."""
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
+def _incomplete_beta(a: float, b: float, x: float, rest: float) -> float:
+    """The regularised incomplete beta function, by its continued fraction (DLMF 8.17.22); ``rest`` is 1 - x.
+
+    It is given for itself, since near 1 the rounding of x would lose it.
+    """
+    if x <= 0 or rest <= 0:
+        return float(rest <= 0)
     if x > (a + 1) / (a + b + 2):
-        return 1 - _incomplete_beta(b, a, 1 - x)
+        return 1 - _incomplete_beta(b, a, rest, x)
     front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)) / a
     # Lentz's method (Applied Optics 15, 1976), as modified by Thompson and Barnett.
     value, upper, lower = 1.0, 1.0, 0.0
