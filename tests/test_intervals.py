@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from MLstatkit import Delong_test
-from scipy import stats
+from scipy import special, stats
 from statsmodels.stats.multitest import multipletests
 
 from promptad_db.metrics import auroc, placements
@@ -263,6 +263,16 @@ def test_images_of_many_pixels_have_intervals_of_students_t():
     difference, of_pair = paired_difference(one, other)
     assert difference == auroc_of(other) - auroc_of(one)
     assert of_pair == uncertainty([spread((-1.0, one), (1.0, other))], clustered=True, difference=True)
+
+
+@pytest.mark.parametrize("auroc", [0.1, 0.5, 0.97])
+def test_the_interval_of_an_auroc_is_symmetric_on_the_logit_scale(auroc):
+    found = Uncertainty(0.0004)
+    reach = found.reach() / (auroc * (1 - auroc))
+    wanted = special.expit([special.logit(auroc) - reach, special.logit(auroc) + reach])
+    assert auroc_interval(auroc, found) == pytest.approx(wanted)
+    for undefined in (0.0, 1.0, None):
+        assert auroc_interval(undefined, found) == (None, None)
 
 
 def test_the_interval_of_a_difference_is_symmetric_and_cut_at_one():
