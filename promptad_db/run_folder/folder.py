@@ -151,11 +151,17 @@ def category_folder(folder: Path, category: str) -> Path:
 
 
 def write_category(
-    folder: Path, result: CategoryResult, *, replace_existing: bool = False, keep_rest: bool = False
+    folder: Path,
+    result: CategoryResult,
+    *,
+    replace_existing: bool = False,
+    keep_rest: bool = False,
+    durable: bool = True,
 ) -> Path:
     """Write one category of a run; it appears under its name when it is complete.
 
-    With ``keep_rest`` the files of an existing category that the result does not hold (weights, gates) stay with it.
+    With ``keep_rest`` the files of an existing category that the result does not hold (weights, gates) stay with it. Who
+    writes many can leave it to one ``make_durable`` afterwards that they outlast a power failure under their names.
     """
     place, name = storage_of(folder), _name_in(folder, result.category)
     there = place.categories()
@@ -166,7 +172,14 @@ def write_category(
         what = f"the category {alike[0]!r}, which this file system takes for it" if alike else "something else"
         raise InputError(f"{folder / name}: there is {what} already", "give the category another name")
     place.write(name, lambda empty: write_category_files(empty, result), keep_rest=keep_rest)
+    if durable:
+        place.sync()
     return folder / name
+
+
+def make_durable(folder: Path) -> None:
+    """Have the categories that were written to a run outlast a power failure."""
+    storage_of(folder).sync()
 
 
 def read_category(folder: Path, category: str) -> CategoryResult:

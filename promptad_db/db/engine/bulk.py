@@ -37,7 +37,7 @@ def insert_parts(connection: sa.Connection, table: sa.Table, parts: Sequence[pa.
         return
     import pyarrow as pa
 
-    rows = pa.concat_tables(parts)
+    rows = pa.concat_tables(parts).combine_chunks()  # DuckDB reads thousands of small chunks three times slower
     driver: Any = connection.connection.driver_connection
     if connection.dialect.name == "postgresql":
         for batch in rows.to_batches(max_chunksize=_ROWS_A_BATCH):

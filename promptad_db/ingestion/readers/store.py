@@ -44,7 +44,7 @@ def store(run: ImportedRun, root: Path, reject: Reject, *, replace_existing: boo
                 reason = f"{category} differs from what was ingested before; --replace takes the new numbers"
                 reject(run.origin(category), f"{folder.name}: {reason}")
                 continue
-            run_folder.write_category(folder, result, replace_existing=replace_existing)
+            run_folder.write_category(folder, result, replace_existing=replace_existing, durable=False)
             changed = True
         except InputError as error:
             reject(run.origin(category), str(error))
@@ -56,6 +56,8 @@ def store(run: ImportedRun, root: Path, reject: Reject, *, replace_existing: boo
             render=stored_info.render or run.render,
             finished_at=run_folder.now(),
         )
+    if changed:
+        run_folder.make_durable(folder)
     return folder
 
 

@@ -103,6 +103,9 @@ class RunOnDisk:
         except OSError:
             return None
 
+    def sync(self) -> None:
+        files.sync(self.folder)  # with a journal, this brings the entries of new folders in it along
+
     def interrupted(self) -> bool:
         return any(_name_of(path.name) for path in self.folder.glob(f".*{_SET_ASIDE}*"))
 
@@ -146,7 +149,7 @@ class RunOnDisk:
         return replace(content, problems=((f"../{MARKER}", f"is of other files than {content.folder}"),))
 
     def _put(self, name: str, fill: Callable[[Path], object]) -> None:
-        """Have an empty folder filled, and put it in the place of the category, on the disk as well as in sight."""
+        """Have an empty folder filled, and put it in the place of the category, its bytes on the disk."""
         final = self.folder / name
         temporary = files.temporary_name(final)
         temporary.mkdir()
@@ -162,7 +165,6 @@ class RunOnDisk:
                     shutil.rmtree(old)
                 else:
                     temporary.rename(final)
-            files.sync(self.folder)  # with a journal, this brings the entries of the new folder along
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

@@ -106,6 +106,9 @@ class RunOnStore:
             if name == RUN_FILE or _is_marker(name)
         }
 
+    def sync(self) -> None:
+        """What a store has taken, it keeps."""
+
     def interrupted(self) -> bool:
         return False  # the marker names one writing or the other
 

@@ -71,6 +71,9 @@ class RunStorage(Protocol):
     def times(self) -> dict[str, datetime]:
         """When run.json and each category were last written, by their names."""
 
+    def sync(self) -> None:
+        """Have the names of new categories outlast a power failure; their files do already."""
+
     def interrupted(self) -> bool:
         """Whether a category is being replaced, or was when its writer was killed."""
 
