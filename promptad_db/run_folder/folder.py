@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from promptad_db.records import CategoryResult, RunInfo
     from promptad_db.run_folder.places import Content
+    from promptad_db.run_folder.places.place import RunStorage
 
 _Answer = TypeVar("_Answer")
 
@@ -233,7 +234,7 @@ def read_category_gate(folder: Path, category: str, branch: str = "gate") -> dic
 
 def examine_category(folder: Path, category: str) -> Content:
     """The files of a category with all that is wrong with them; InputError when nothing can be said of them."""
-    return storage_of(folder).examined(_name_in(folder, category))
+    return _of_one_writing(folder, category, lambda place, name: place.examined(name))
 
 
 def accept_changes(folder: Path, categories: Iterable[str]) -> None:
@@ -281,25 +282,35 @@ def discard(folder: Path) -> Path:
 
 def category_fingerprint(folder: Path, category: str) -> str:
     """A hash of all files of a category, which are as its manifest says: equal means unchanged."""
-    return storage_of(folder).fingerprint(_name_in(folder, category))
+    return _of_one_writing(folder, category, lambda place, name: place.fingerprint(name))
 
 
 def _read(
     folder: Path, category: str, read: Callable[[Content], _Answer], *, only: Collection[str] | None = None
 ) -> _Answer:
-    """What ``read`` makes of the files of a category; again from the start when they were replaced meanwhile."""
+    """What ``read`` makes of the files of a category, which are as its manifest says."""
+
+    def ask(place: RunStorage, name: str) -> _Answer:
+        with place.reading(name, only) as content:
+            return read(content)
+
+    return _of_one_writing(folder, category, ask)
+
+
+def _of_one_writing(folder: Path, category: str, ask: Callable[[RunStorage, str], _Answer]) -> _Answer:
+    """What is asked of a category; asked again when its files were replaced meanwhile."""
     place, name = storage_of(folder), _name_in(folder, category)
-    while True:
+    while not is_remote(folder):
         before = place.writing_of(name)
         try:
-            with place.reading(name, only) as content:
-                answer = read(content)
+            answer = ask(place, name)
         except (InputError, OSError):
             if place.writing_of(name) == before:
                 raise
         else:
-            if is_remote(folder) or place.writing_of(name) == before:
+            if place.writing_of(name) == before:
                 return answer
+    return ask(place, name)  # on a store the marker says which files are of one writing
 
 
 def _name_in(folder: Path, category: str) -> str:
