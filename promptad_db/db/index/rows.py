@@ -109,7 +109,8 @@ def _append_category(run: FolderRows, result: CategoryResult, fingerprint: str) 
     stats: list[tuple[str, str, NDArray[Any]]] = [("image", branch, scores) for branch, scores in result.scores.items()]
     stats += [("pixel", branch, maps) for branch, maps in result.maps.items()]
     for level, branch, values in stats:
-        mean, std = _mean_and_std(values)
+        low, high = float(values.min()), float(values.max())
+        mean, std = _mean_and_std(values, max(-low, high))
         append(
             tables.branch_stats,
             branch=[branch],
@@ -117,8 +118,8 @@ def _append_category(run: FolderRows, result: CategoryResult, fingerprint: str) 
             n=[values.size],
             mean=[mean],
             std=[std],
-            min=[float(values.min())],
-            max=[float(values.max())],
+            min=[low],
+            max=[high],
         )
     names = [column.name for column in tables.metrics.columns if column.name not in key]
     append(tables.metrics, **{name: [getattr(metric, name) for metric in result.metrics] for name in names})
@@ -158,9 +159,10 @@ def _append_images(run: FolderRows, result: CategoryResult, key: dict[str, str])
         append(tables.placements, len(branches), level=each(levels), branch=each(branches), **sums)
 
 
-def _mean_and_std(values: NDArray[Any]) -> tuple[float, float]:
-    """Mean and standard deviation in doubles, of scores so large that their squares overflow as well."""
-    largest = float(np.abs(values).max())
+def _mean_and_std(values: NDArray[Any], largest: float) -> tuple[float, float]:
+    """Mean and standard deviation in doubles, of scores so large that their squares overflow as well; ``largest`` is the
+    largest of them without its sign.
+    """
     scale = largest if largest > _SQUARES_OVERFLOW else 1.0
     scaled = values / scale if scale > 1 else values
     return float(scaled.mean(dtype=np.float64)) * scale, float(scaled.std(dtype=np.float64)) * scale
