@@ -36,12 +36,14 @@ Protocol = Literal["one_class", "multi_class"]
 Status = Literal["running", "finished", "failed"]
 Interpolation = Literal["bilinear", "none"]
 ImageScore = Literal["grid_max", "rendered_max"]
+BranchKind = Literal["base", "fusion", "gate", "oracle"]
 
 TASKS: tuple[Task, ...] = get_args(Task)
 PROVENANCES: tuple[Provenance, ...] = get_args(Provenance)
 SELECTIONS: tuple[Selection, ...] = get_args(Selection)
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 IMAGE_SCORES: tuple[ImageScore, ...] = get_args(ImageScore)
+BRANCH_KINDS: tuple[BranchKind, ...] = get_args(BranchKind)
 
 # NUL and halves of a character are in no text: databases and UTF-8 have no place for them.
 TEXT_PATTERN = r"^[^\x00\ud800-\udfff]*$"
@@ -212,6 +214,32 @@ class SourceNames(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
+class Branch:
+    """What a branch is: what its numbers may be compared with depends on it."""
+
+    kind: Annotated[
+        BranchKind,
+        Meta(
+            description="base: a detector of its own; fusion: made of two by a fixed rule; gate: by a rule that was learned "
+            "on other categories; oracle: by the labels of the test images, an upper bound."
+        ),
+    ] = "base"
+    rule: Annotated[AnyLabel | None, Meta(description="The rule of a fusion: max, weighted_0.3, gate_hard, ...")] = None
+    calibration: Annotated[
+        AnyLabel, Meta(description="What put both branches on one scale before: none, minmax, rank, zscore-normal.")
+    ] = "none"
+
+    @property
+    def supervision(self) -> str | None:
+        """What it knows of test images that a detector in use would not know; None for nothing."""
+        if self.kind == "oracle":
+            return "test labels"
+        if self.kind == "gate":
+            return "test labels of other categories"
+        return "defect types" if self.rule == "by_type" else None
+
+
+@dataclass(frozen=True)
 class RunInfo:
     """One method configuration on one dataset, K, seed and task. Times are ISO 8601 with their zone."""
 
@@ -246,6 +274,12 @@ class RunInfo:
     source: Annotated[dict[str, Any], Meta(description="What was ingested, and its hashes.")] = field(
         default_factory=dict
     )
+    branches: Annotated[
+        dict[Label, Branch],
+        Meta(
+            description="What its branches are; one that is not named here is what its reserved name says, else base."
+        ),
+    ] = field(default_factory=dict)
     tags: Annotated[tuple[Name, ...], Meta(max_length=MOST_TAGS, description="Words to find the run by.")] = ()
     note: Annotated[Note | None, Meta(description="Anything to remember.")] = None
 

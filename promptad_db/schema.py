@@ -55,16 +55,23 @@ def _reason(error: str, content: Any, kind: Any, field: str) -> str:
     steps = [name or index for name, index in _STEP.findall(found["path"] or "")]
     missing = _MISSING.fullmatch(found["reason"])
     wanted = _schema_at(kind, [*steps, missing[1]] if missing else steps)
+    if not found["key"]:
+        steps = _with_keys(content, kind, steps)
     named = _path([field, *steps, missing[1]] if missing else [field, *steps])
     start = f"{named}: " if named else ""
     if missing:
         return f"{start}is missing, must be {in_words(wanted)}"
     if found["key"]:
         return f"{start}each key must be {in_words({'type': 'string', **wanted.get('propertyNames', {})})}"
-    if steps and steps[-1] == "...":
-        steps[-1] = _refused_key(content, kind, steps[:-1])
-        start = f"{_path([field, *steps])}: "
     return f"{start}must be {in_words(wanted)}, not {shown(_at(content, steps))}"
+
+
+def _with_keys(content: Any, kind: Any, steps: list[str]) -> list[str]:
+    """A path with the keys of objects in place of the dots that the decoder writes for them."""
+    named: list[str] = []
+    for step in steps:
+        named.append(_refused_key(content, kind, named) if step == "..." else step)
+    return named
 
 
 def _refused_key(content: Any, kind: Any, steps: list[str]) -> str:

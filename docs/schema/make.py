@@ -76,19 +76,21 @@ def _rows(schema: dict[str, Any], whole: dict[str, Any], start: str = "") -> lis
         inner = _resolved(field, whole)
         options = [_resolved(one, whole) for one in inner.get("anyOf", [inner])]
         stands = f"`{start}{name}`" + ("" if start or name in found.get("required", ()) else " (optional)")
-        kind = f"{field['const']}" if "const" in field else _in_words({**field, "anyOf": options})
+        kind = f"{field['const']}" if "const" in field else _in_words(options, whole)
         rows.append((stands, kind, field.get("description", "")))
         for option in options:
             rows += _rows(option, whole, f"{start}{name}.")
+            if "$ref" in str(option.get("additionalProperties")):
+                rows += _rows(_resolved(option["additionalProperties"], whole), whole, f"{start}{name}.*.")
     return rows
 
 
-def _in_words(field: dict[str, Any]) -> str:
-    words = " or ".join(map(in_words, field["anyOf"]))
+def _in_words(options: list[dict[str, Any]], whole: dict[str, Any]) -> str:
+    words = " or ".join(map(in_words, options))
     for key in ("items", "additionalProperties"):
-        for option in field["anyOf"]:
+        for option in options:
             if isinstance(option.get(key), dict):
-                words += f", each {in_words(option[key])}"
+                words += f", each {in_words(_resolved(option[key], whole))}"
     return words
 
 

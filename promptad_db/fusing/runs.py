@@ -10,6 +10,7 @@ from promptad_db.datasets.categories import kind_of
 from promptad_db.errors import InputError
 from promptad_db.fusing.branches import BRANCHES, check_branches, fuse_branches, measure, put
 from promptad_db.fusion.gate_examples import GateTrainer, example_of, scores_of_shots
+from promptad_db.fusion.recipes import branch_of
 from promptad_db.metrics import PixelTruth
 from promptad_db.records import LEVEL_OF_TASK
 from promptad_db.run_folder.places import changing
@@ -98,6 +99,7 @@ class Fusion:
                     check_branches(result)
                     self.outcome.cells += 1
                     if self._fuse_category(info, folder, result):
+                        self._describe(folder, result)
                         run_folder.write_category(folder, result, replace_existing=True, keep_rest=True)
             except (InputError, OSError) as error:
                 self.outcome.rejected.append((run_folder.category_folder(folder, category), reason_of(error)))
@@ -125,6 +127,14 @@ class Fusion:
             self.outcome.unchanged += not new
             changed |= new
         return changed
+
+    def _describe(self, folder: Path, result: CategoryResult) -> None:
+        """Let run.json say what the branches are whose names do not."""
+        info = run_folder.read_run(folder)
+        new = {recipe.branch: recipe.described for recipe in self.chosen if recipe.branch in result.scores}
+        described = {**info.branches, **{name: one for name, one in new.items() if branch_of(name) != one}}
+        if described != info.branches:
+            run_folder.update_run(folder, branches=described)
 
     def _lesson(self, info: RunInfo, folder: Path, result: CategoryResult, *, teach: bool = False) -> GateExample:
         weights, kind = self._weights(folder, result.category), kind_of(info.dataset, result.category)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from promptad_db.errors import UsageError
 from promptad_db.fusion.calibration import CALIBRATIONS
 from promptad_db.fusion.rules import RULES, mean, weighted
+from promptad_db.records import Branch, BranchKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,11 @@ _NOTES: dict[str, str] = {
     "by-type": f"{FUSED_NOTE}: uses the defect type (breakage, missing: semantic; texture: memory; else max)",
     "gate": f"{FUSED_NOTE} by a learned gate, a soft weight an image",
     "gate-hard": f"{FUSED_NOTE} by a learned gate, one branch an image",
+}
+_BRANCH_KINDS: dict[str, BranchKind] = {
+    **dict.fromkeys((*RULES, "rank_mean", "by_type"), "fusion"),
+    **dict.fromkeys(("gate", "gate_hard"), "gate"),
+    **dict.fromkeys(("oracle", "reported_oracle"), "oracle"),
 }
 _KINDS: dict[str, Kind] = {"oracle": "oracle", "by-type": "by-type", "gate": "gate", "gate-hard": "gate-hard"}
 _CALIBRATED = {
@@ -57,9 +63,27 @@ class Recipe:
         return self.kind not in ("oracle", "by-type")
 
     @property
+    def described(self) -> Branch:
+        """What its branch is, as runs store it."""
+        own = branch_of(self.branch)
+        return own if own.rule else Branch("fusion", self.branch, self.calibrate)
+
+    @property
     def learned(self) -> bool:
         """Whether it needs a gate that was trained on other categories."""
         return self.kind in ("gate", "gate-hard")
+
+
+def branch_of(name: str) -> Branch:
+    """What a branch is whose name is reserved: a rule, a calibration behind it; any other name is of a base branch."""
+    rule = name.removesuffix("_float16")
+    suffixes = {f"_{calibration.replace('-', '_')}": calibration for calibration in _CALIBRATED}
+    suffix = next((suffix for suffix in suffixes if rule.endswith(suffix)), "")
+    rule, calibration = rule.removesuffix(suffix), suffixes.get(suffix, "none")
+    if rule == "rank_mean":
+        calibration = "rank"
+    kind = "fusion" if _is_weighted(rule) else _BRANCH_KINDS.get(rule)
+    return Branch(kind, rule, calibration) if kind else Branch()
 
 
 def recipes(rules: Sequence[str], calibrate: str = "none", *, half: bool = False) -> list[Recipe]:
@@ -101,6 +125,15 @@ def _recipe(rule: str, calibrate: str, *, half: bool) -> Recipe:
     branch = _branch(rule.replace(":", "_").replace("-", "_"), calibrate, half=half)
     keeps_maps = kind in ("gate", "gate-hard")
     return Recipe(branch, kind, _note(rule, calibrate, half=half), function, calibrate, half, keeps_maps)
+
+
+def _is_weighted(rule: str) -> bool:
+    """Whether a branch is called as weighted:SHARE calls its own."""
+    name, _, share = rule.partition("_")
+    try:
+        return name == "weighted" and 0 <= float(share) <= 1
+    except ValueError:
+        return False
 
 
 def _function(rule: str) -> Rule:

@@ -11,7 +11,17 @@ import numpy as np
 
 from promptad_db import run_folder
 from promptad_db.errors import DatabaseError, InputError, UsageError
-from promptad_db.records import IMAGE_SCORES, PROTOCOLS, SELECTIONS, TASKS, CategoryResult, Render, RunInfo, Task
+from promptad_db.records import (
+    IMAGE_SCORES,
+    PROTOCOLS,
+    SELECTIONS,
+    TASKS,
+    Branch,
+    CategoryResult,
+    Render,
+    RunInfo,
+    Task,
+)
 from promptad_db.run_folder.run_json import check_render, check_run
 from promptad_db.scoring import DEFAULT_FUSIONS, score_category
 from promptad_db.tracking.arrays import collect, seconds_of
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from promptad_db.progress import Stopwatch
+    from promptad_db.records import BranchKind
 
 logger = logging.getLogger("promptad_db")
 
@@ -52,6 +63,7 @@ def start_run(
     tags: Sequence[str] = (),
     note: str | None = None,
     fusions: Sequence[str] = DEFAULT_FUSIONS,
+    branch_kinds: Mapping[str, BranchKind] | None = None,
     runs: str | os.PathLike[str] | None = None,
     db: str | os.PathLike[str] | bool | None = None,
 ) -> ActiveRun:
@@ -61,7 +73,8 @@ def start_run(
     sigma 4 pixels as PromptAD does. Without it maps as large as the masks are scored as they are, and smaller ones are
     rendered at the size of the masks. ``image_score`` says what the score of an image is that has a map; ``environment``
     adds to what is found out about this machine, ``source`` says what the run read. ``fusions`` are computed beside the branches semantic and memory when both are
-    logged. Folders go to ``runs``, else PROMPTAD_RUNS, else ./runs. When the block ends the run is indexed in the
+    logged. ``branch_kinds`` says of branches that are logged what they are: base (the default), fusion, gate (a fusion that
+    was learned on other categories) or oracle (uses the labels: an upper bound). Folders go to ``runs``, else PROMPTAD_RUNS, else ./runs. When the block ends the run is indexed in the
     database ``db`` (else PROMPTAD_DB, else ./promptad.duckdb); ``db=False`` leaves that to ``promptad-db ingest``.
 
     Raises UsageError for a task, selection, protocol or image score that does not exist, and InputError, which names the
@@ -98,6 +111,7 @@ def start_run(
         image_score=image_score,  # type: ignore[arg-type]
         environment={**describe_environment(), **(environment or {})},
         source=dict(source or {}),
+        branches={name: Branch(kind, None if kind == "base" else name) for name, kind in (branch_kinds or {}).items()},
         tags=tags if isinstance(tags, str) else tuple(tags),  # type: ignore[arg-type]
         note=note,
     )

@@ -112,6 +112,18 @@ branch_stats = sa.Table(
     _key("max", sa.Double),
 )
 
+branches = sa.Table(
+    "branches",
+    metadata,
+    _key("run_id"),
+    _key("category"),
+    _key("branch"),
+    _key("kind"),
+    sa.Column("rule", TEXT),
+    _key("calibration"),
+    sa.Column("supervision", TEXT),
+)
+
 metrics = sa.Table(
     "metrics",
     metadata,
@@ -157,7 +169,7 @@ placements = sa.Table(
 IMAGE_TABLES = (images, image_scores, placements)
 """With a row for each image."""
 
-CATEGORY_TABLES = (run_categories, images, image_scores, branch_stats, metrics, timings, placements)
+CATEGORY_TABLES = (run_categories, images, image_scores, branch_stats, branches, metrics, timings, placements)
 
 
 Columns = dict[str, list[Any]]

@@ -11,6 +11,7 @@ import numpy as np
 from promptad_db import run_folder
 from promptad_db.db.engine import tables
 from promptad_db.errors import InputError
+from promptad_db.fusion.recipes import branch_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,6 +122,7 @@ def _append_category(run: FolderRows, result: CategoryResult, fingerprint: str) 
             min=[low],
             max=[high],
         )
+    append(tables.branches, **_branch_columns(run.info, result))
     names = [column.name for column in tables.metrics.columns if column.name not in key]
     append(tables.metrics, **{name: [getattr(metric, name) for metric in result.metrics] for name in names})
     append(
@@ -129,6 +131,16 @@ def _append_category(run: FolderRows, result: CategoryResult, fingerprint: str) 
         seconds=list(result.timings.values()),
         n_images=[count] * len(result.timings),
     )
+
+
+def _branch_columns(info: RunInfo, result: CategoryResult) -> Columns:
+    """What the branches of a category are: as the run says, else as their reserved names do."""
+    names = dict.fromkeys([*result.scores, *result.maps, *(metric.branch for metric in result.metrics)])
+    known = {name: info.branches.get(name) or branch_of(name) for name in names}
+    columns: Columns = {"branch": list(known)}
+    for field_name in ("kind", "rule", "calibration", "supervision"):
+        columns[field_name] = [getattr(branch, field_name) for branch in known.values()]
+    return columns
 
 
 def _append_images(run: FolderRows, result: CategoryResult, key: dict[str, str]) -> None:

@@ -16,6 +16,9 @@ WITH doubled AS (
     SELECT 'branch_stats' AS kept_in, COUNT(*) AS keys
     FROM (SELECT run_id, category, branch, level FROM branch_stats GROUP BY run_id, category, branch, level HAVING COUNT(*) > 1) AS twice
     UNION ALL
+    SELECT 'branches' AS kept_in, COUNT(*) AS keys
+    FROM (SELECT run_id, category, branch FROM branches GROUP BY run_id, category, branch HAVING COUNT(*) > 1) AS twice
+    UNION ALL
     SELECT 'placements' AS kept_in, COUNT(*) AS keys
     FROM (SELECT run_id, category, image, level, branch FROM placements GROUP BY run_id, category, image, level, branch HAVING COUNT(*) > 1) AS twice
     UNION ALL

@@ -21,6 +21,10 @@ WITH orphans AS (
     FROM branch_stats
     WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.run_id = branch_stats.run_id)
     UNION ALL
+    SELECT 'branches' AS kept_in, 'run' AS missing, COUNT(*) AS orphans
+    FROM branches
+    WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.run_id = branches.run_id)
+    UNION ALL
     SELECT 'placements' AS kept_in, 'run' AS missing, COUNT(*) AS orphans
     FROM placements
     WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.run_id = placements.run_id)
