@@ -58,7 +58,10 @@ def test_the_name_of_every_rule_says_what_its_branch_is(calibrate, half):
     rules = ["max", "harmonic", "mean", "weighted:0.3"] + ([] if half else ["oracle", "by-type", "gate", "gate-hard"])
     for recipe, rule in zip(recipes(rules, calibrate, half=half), rules, strict=True):
         found = branch_of(recipe.branch)
-        assert (found.rule, found.calibration) == (rule.replace(":", "_").replace("-", "_"), calibrate)
+        assert (found.rule, found.calibration) == (
+            rule.replace(":", "_").replace("-", "_") + "_float16" * half,
+            calibrate,
+        )
         assert found == recipe.described
 
 

@@ -176,13 +176,13 @@ def test_many_processes_writing_at_once_lose_nothing(make_run):
 
 
 def test_every_view_and_report_file_loads_with_its_comment():
-    folders = ("views", "reports", "selection", "audit", "compare", "lists")
+    folders = (*sql_files.VIEWS, "reports", "selection", "audit", "compare", "lists", "contrasts", "plots", "checks")
     for folder in folders:
         for name in sql_files.names(folder):
             assert sql_files.load_sql(folder, name).title
     order = [view.name for view in sql_files.load_views()]
-    assert sorted(order) == sql_files.names("views")
-    assert order.index("auroc_by_provenance") < order.index("branch_auroc") < order.index("branch_gap")
+    assert sorted(order) == sorted(name for folder in sql_files.VIEWS for name in sql_files.names(folder))
+    assert order.index("run_keys") < order.index("run_auroc") < order.index("cells") < order.index("branch_gap")
 
 
 def test_the_views_agree_with_the_report(gate_place, cli):

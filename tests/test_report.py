@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from promptad_db import ingest
@@ -17,7 +18,10 @@ SUMMARY = [
 CELL = [
     "dataset", "category", "k_shot", "seed", "task", "semantic", "memory", "gap", "abs_gap", "weak_branch", "provenance",
 ]  # fmt: skip
-FUSION = ["task", "rule", "cells", "mean", "gain_over_better_branch", "gain_over_memory", "cells_above_memory"]
+FUSION = [
+    "task", "rule", "cells", "mean", "gain_over_better_branch", "gain_over_memory", "cells_above_memory",
+    "kind", "supervision", "upper_bound",
+]  # fmt: skip
 
 
 def sections(answer):
@@ -229,7 +233,8 @@ def test_seeds_are_averaged_within_a_category_first(cli, make_run):
     paper = {row["branch"]: row for row in told["paper"]}
     assert paper["semantic"]["seeds"] == 2
     assert paper["semantic"]["mean"] == pytest.approx((0.6 + 0.9) / 2)
-    assert paper["semantic"]["std"] == pytest.approx(0.0, abs=1e-12)
+    assert paper["semantic"]["std"] == pytest.approx(np.std([0.5, 0.7], ddof=1))  # over tile, which both seeds have
+    assert paper["semantic"]["std_leaves_out"] == 1
 
 
 def test_a_difference_below_the_reported_precision_is_a_tie_and_says_so(cli, tmp_path):

@@ -9,7 +9,8 @@ from measured_runs import Laboratory, both
 
 GATE = [
     "task", "gate", "cells", "left_out", "best_fixed", "best_fixed_mean", "gate_mean", "oracle_upper_bound",
-    "way_covered", "gain_over_max", "cells_above_max", "beats_max",
+    "way_covered", "gain_over_max", "cells_above_max", "beats_max", "calibration",
+    "way_covered_note", "kind", "supervision",
 ]  # fmt: skip
 PICKS = ["task", "gate", "dataset", "category", "cells", "semantic_share", "memory_share", "mean_gap"]
 

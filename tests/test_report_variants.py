@@ -11,7 +11,7 @@ from promptad_db.db.queries import variants
 
 VARIANTS = [
     "task", "dataset", "variant", "branch", "cells", "left_out", "mean", "reference_mean", "delta", "wins", "ties",
-    "losses", "weak_cells", "repaired",
+    "losses", "weak_cells", "repaired", "kind", "supervision", "upper_bound",
 ]  # fmt: skip
 REPAIRS = [
     "variant", "dataset", "category", "k_shot", "seed", "task", "reference_semantic", "reference_memory",

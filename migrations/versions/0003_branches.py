@@ -25,14 +25,14 @@ def columns_of(table, *names):
 
 def described(name):
     """Kind, rule, calibration and supervision of a branch, by the names that were reserved for rules."""
-    rule = name.removesuffix("_float16")
-    suffix = next((suffix for suffix in CALIBRATIONS if rule.endswith(suffix)), "")
-    rule = rule.removesuffix(suffix)
+    whole = name.removesuffix("_float16")
+    suffix = next((suffix for suffix in CALIBRATIONS if whole.endswith(suffix)), "")
+    rule = whole.removesuffix(suffix)
     calibration = "rank" if rule == "rank_mean" else CALIBRATIONS.get(suffix, "none")
     kind = "fusion" if is_weighted(rule) else KINDS.get(rule)
     if kind is None:
         return "base", None, "none", None
-    return kind, rule, calibration, "defect types" if rule == "by_type" else SUPERVISION.get(kind)
+    return kind, rule + name[len(whole) :], calibration, "defect types" if rule == "by_type" else SUPERVISION.get(kind)
 
 
 def is_weighted(rule):

@@ -76,14 +76,14 @@ class Recipe:
 
 def branch_of(name: str) -> Branch:
     """What a branch is whose name is reserved: a rule, a calibration behind it; any other name is of a base branch."""
-    rule = name.removesuffix("_float16")
+    whole = name.removesuffix("_float16")
     suffixes = {f"_{calibration.replace('-', '_')}": calibration for calibration in _CALIBRATED}
-    suffix = next((suffix for suffix in suffixes if rule.endswith(suffix)), "")
-    rule, calibration = rule.removesuffix(suffix), suffixes.get(suffix, "none")
+    suffix = next((suffix for suffix in suffixes if whole.endswith(suffix)), "")
+    rule, calibration = whole.removesuffix(suffix), suffixes.get(suffix, "none")
     if rule == "rank_mean":
         calibration = "rank"
     kind = "fusion" if _is_weighted(rule) else _BRANCH_KINDS.get(rule)
-    return Branch(kind, rule, calibration) if kind else Branch()
+    return Branch(kind, rule + name[len(whole) :], calibration) if kind else Branch()
 
 
 def recipes(rules: Sequence[str], calibrate: str = "none", *, half: bool = False) -> list[Recipe]:

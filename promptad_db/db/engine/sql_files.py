@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+
+VIEWS = ("definition", "views")
 
 _BIND = re.compile(r"(?<![:\w]):([a-z_]+)")
 
@@ -41,17 +43,23 @@ def names(folder: str) -> list[str]:
 
 
 def load_views() -> list[SqlFile]:
-    """All views, each after the views that it reads from."""
-    waiting = {name: load_sql("views", name) for name in names("views")}
+    """All views, each after the views that it reads from: the definition of a cell, and what people ask for above it."""
+    waiting = {name: _of_both_branches(load_sql(folder, name)) for folder in VIEWS for name in names(folder)}
     ordered: list[SqlFile] = []
     while waiting:
         ready = [
             view
             for name, view in waiting.items()
-            if not any(re.search(rf"\b{other}\b", view.sql) for other in waiting if other != name)
+            if not any(re.search(rf"(FROM|JOIN) {other}\b", view.sql) for other in waiting if other != name)
         ]
         if not ready:
             raise ValueError(f"the views {', '.join(waiting)} read from each other")
         for view in ready:
             ordered.append(waiting.pop(view.name))
     return ordered
+
+
+def _of_both_branches(view: SqlFile) -> SqlFile:
+    """A view as databases keep it: of semantic and memory, where a report may set two others side by side."""
+    sql = _BIND.sub(lambda bind: {"branch_a": "'semantic'", "branch_b": "'memory'"}[bind[1]], view.sql)
+    return replace(view, sql=sql, parameters=frozenset())

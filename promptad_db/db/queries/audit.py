@@ -14,7 +14,7 @@ from promptad_db.db.engine import connect
 from promptad_db.db.engine.query import execute
 from promptad_db.db.engine.sql_files import load_sql
 from promptad_db.db.queries.interval_columns import NOTE, with_intervals
-from promptad_db.db.queries.selection import BRANCHES, DECIMALS, Filters, section_rows, select
+from promptad_db.db.queries.selection import BRANCHES, DECIMALS, Filters, section_rows, select, without_idle
 from promptad_db.errors import NoRowsError
 from promptad_db.result_set import ResultSet, Section
 
@@ -83,11 +83,12 @@ def audit(
     """
     with connect.reading(connect.database_path(db)) as connection:
         filters, notes = select(connection, filters or Filters())
-        connection.exec_driver_sql(load_sql("audit", "tables").sql)
         rows = ResultSet((), [])
         for source in ESTIMATES[1:] if estimate == "auto" else (estimate,):
+            connection.exec_driver_sql("DROP VIEW IF EXISTS estimates")
             query = load_sql("audit", f"{source}_estimates")
-            execute(connection, query.sql, branch_a=BRANCHES[0], branch_b=BRANCHES[1])
+            sql = f"CREATE TEMPORARY VIEW estimates AS {query.sql}"
+            execute(connection, sql, branch_a=BRANCHES[0], branch_b=BRANCHES[1])
             rows = section_rows(connection, "audit", "cells", filters)
             if rows:
                 notes.append(f"{source} estimates")
@@ -96,6 +97,7 @@ def audit(
         if ci:
             notes.append(NOTE)
             rows = with_intervals(connection, Section("cells", "", rows), filters).result
+        rows = without_idle(Section("cells", "", rows)).result
     if not rows:
         raise NoRowsError(
             "no cell has an estimate beside its true AUROCs",
@@ -103,7 +105,7 @@ def audit(
         )
     cells = ResultSet(rows.columns, rows.rows, {**rows.kinds, **_CELL_KINDS})
     records = cells.records()
-    return Audit(_totals(records), _conclusions(records, summaries), cells, notes)
+    return Audit(_totals(records), _conclusions(records, summaries, notes), cells, notes)
 
 
 def _totals(records: list[Row]) -> Row:
@@ -120,7 +122,8 @@ def _totals(records: list[Row]) -> Row:
     }
 
 
-def _conclusions(records: list[Row], summaries: list[Row]) -> ResultSet:
+def _conclusions(records: list[Row], summaries: list[Row], notes: list[str]) -> ResultSet:
+    """Each conclusion, by the estimates and in truth; adds what a reader must know of them to the notes."""
     rows: list[tuple[Any, ...]] = []
     for task in sorted({row["task"] for row in records}):
         of_task = [row for row in records if row["task"] == task]
@@ -132,7 +135,10 @@ def _conclusions(records: list[Row], summaries: list[Row]) -> ResultSet:
         rows.append(_gap_size(task, of_task))
         rows.append(_max_against_memory(task, of_task))
     ratio = _gap_ratio(records, summaries)
-    return ResultSet(("conclusion", "by_the_estimate", "in_truth", "flips"), rows + ([ratio] if ratio else []))
+    if ratio:
+        rows.append(ratio[0])
+        notes.append(ratio[1])
+    return ResultSet(("conclusion", "by_the_estimate", "in_truth", "flips"), rows)
 
 
 def _weaker(question: str, records: list[Row]) -> tuple[Any, ...]:
@@ -165,19 +171,24 @@ def _max_against_memory(task: str, records: list[Row]) -> tuple[Any, ...]:
     return f"{task}: is max just memory?", guessed, true, (same * 2 > len(fused)) == (above * 2 > len(fused))
 
 
-def _gap_ratio(records: list[Row], summaries: list[Row]) -> tuple[Any, ...] | None:
-    """The mean absolute gap of SEG over that of CLS; a task without estimates counts with its true gaps."""
-    true = {row["task"]: row["mean_abs_gap"] for row in summaries}
-    if not true.get("cls") or not true.get("seg"):
-        return None
-    guessed = true.copy()
-    for task in ("cls", "seg"):
-        gaps = [abs(row["gap_estimate"]) for row in records if row["task"] == task]
-        guessed[task] = _mean(gaps) if gaps else true[task]
-    if not guessed["cls"]:
+def _gap_ratio(records: list[Row], summaries: list[Row]) -> tuple[tuple[Any, ...], str] | None:
+    """The mean absolute gap of SEG over that of CLS, in the same cells by the estimate and in truth: those with an estimate;
+    of a task without any, all cells with their true gaps. With a note that says which.
+    """
+    guessed, true, which = {}, {}, []
+    for summary in summaries:
+        task = summary["task"]
+        audited = [row for row in records if row["task"] == task]
+        true[task] = _mean(abs(row["gap"]) for row in audited) if audited else summary["mean_abs_gap"]
+        guessed[task] = _mean(abs(row["gap_estimate"]) for row in audited) if audited else true[task]
+        which.append(
+            f"{len(audited)} {task} cells with an estimate" if audited else f"all {summary['cells']} {task} cells"
+        )
+    if not all(ratio.get(task) for ratio in (guessed, true) for task in ("cls", "seg")):
         return None
     by_estimate, in_truth = guessed["seg"] / guessed["cls"], true["seg"] / true["cls"]
-    return "gap of seg over gap of cls", f"{by_estimate:.2f}", f"{in_truth:.2f}", (by_estimate > 1) != (in_truth > 1)
+    row = ("gap of seg over gap of cls", f"{by_estimate:.2f}", f"{in_truth:.2f}", (by_estimate > 1) != (in_truth > 1))
+    return row, f"the gap of seg over that of cls is over {' and '.join(which)}"
 
 
 def _named(cell: Row) -> str:

@@ -14,7 +14,7 @@ from promptad_db.db.engine import connect
 from promptad_db.db.engine.query import fetch
 from promptad_db.db.engine.sql_files import load_sql, names
 from promptad_db.db.queries.contrasts import contrasts
-from promptad_db.db.queries.selection import Filters, choose_runs, fill
+from promptad_db.db.queries.selection import Filters, choose_runs, make
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.result_set import ResultSet, Section
 from promptad_db.storage import folder_at
@@ -89,8 +89,8 @@ def check(
     told = SEVERITIES[: SEVERITIES.index(severity) + 1]
     with connect.reading(connect.database_path(db)) as connection:
         filters, notes = choose_runs(connection, filters or Filters())
-        fill(connection, "checked", filters)
-        if not connection.exec_driver_sql("SELECT COUNT(*) FROM chosen").scalar():
+        make(connection, "checked", filters)
+        if not connection.exec_driver_sql("SELECT COUNT(*) FROM run_keys").scalar():
             raise NoRowsError("no run matches; there is nothing to check", "see what there is: promptad-db runs list")
         found = {name: _merged(name, _rows(connection, name)) for name in asked}
     rows = [row for name in asked for row in found[name] if row["severity"] in told]
@@ -125,11 +125,13 @@ def _fill_paired_gaps(connection: sa.Connection) -> None:
     """Make the table of the paired intervals that the cells' gaps have."""
     gaps = contrasts(connection, "checked_gaps", Filters())
     known = [
-        (int(number), category, gap.found.reach()) for (number, category), gap in gaps if gap.difference and gap.found
+        (int(number), category, gap.found.reach())
+        for (number, category, _), gap in gaps
+        if gap.difference and gap.found
     ]
     columns = ("numbers", "names", "half_widths")
     given = {column: [row[place] for row in known] for place, column in enumerate(columns)}
-    fill(connection, "paired_gaps", Filters(), **given)
+    make(connection, "paired_gaps", Filters(), given)
 
 
 def _merged(name: str, rows: Iterable[Row]) -> list[Row]:

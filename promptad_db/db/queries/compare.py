@@ -57,20 +57,15 @@ def compare(
     with connect.reading(connect.database_path(db)) as connection:
         if kind == "auto":
             kind = _kind_of(connection, first, second)
-        notes: list[str] = []
-        runs = []
-        for table, name in (("side_a", first), ("side_b", second)):
-            notes += [note for note in _fill(connection, table, name, kind, filters) if note not in notes]
-            if kind == "branch":
-                _merge_branches(connection, table, name, f"{first}, {second}")
-            runs.append(_runs(connection, table))
-        if branch is not None and kind != "branch":
-            for table in ("side_a", "side_b"):
-                _merge_branches(connection, table, branch, branch)
-        different = protocol_differences(connection, *runs)
+        if kind == "branch":
+            notes = _sides_of_branches(connection, first, second, filters)
+        else:
+            notes = _sides(connection, first, second, kind, filters, branch)
+        different = protocol_differences(connection, _runs(connection, "side_a"), _runs(connection, "side_b"))
         if different:
             notes.append(f"the two differ in {different}; their numbers may not be comparable")
-        connection.exec_driver_sql(f"CREATE TEMPORARY VIEW both_sides AS {load_sql('compare', 'both_sides').sql}")
+        for name in ("both_sides", "side_means"):
+            connection.exec_driver_sql(f"CREATE TEMPORARY VIEW {name} AS {load_sql('compare', name).sql}")
         sides = f"a is {kind} {first}, b is {kind} {second}."
         branches = (first, second) if kind == "branch" else (branch, branch)
         sections = [
@@ -80,11 +75,9 @@ def compare(
         if ci:
             notes.append(NOTE)
         left_out = fetch(connection, load_sql("compare", "left_out").sql).records()[0]
-    shared = sum(row["cells"] for row in sections[0].result.records())
-    if not shared:
-        raise NoRowsError(
-            f"{first} and {second} share no cell", "they need the same task, dataset, category, K and seed"
-        )
+        shared = sum(row["cells"] for row in sections[0].result.records())
+        if not shared:
+            raise _nothing_shared(connection, first, second)
     alone = left_out["cells_a"] + left_out["cells_b"] - 2 * shared
     if alone:
         notes.append(f"{alone} numbers that only one of the two has are left out")
@@ -168,23 +161,47 @@ def _exist(connection: sa.Connection, table: str, column: str, *names: str) -> b
     return execute(connection, query, first=names[0], second=names[1]).scalar() == len(set(names))
 
 
-def _fill(connection: sa.Connection, table: str, name: str, kind: str, filters: Filters) -> list[str]:
-    """Select one side and keep it in a temporary table of its own."""
-    if kind != "branch":
+def _sides(
+    connection: sa.Connection, first: str, second: str, kind: str, filters: Filters, branch: str | None
+) -> list[str]:
+    """Keep each side in a temporary table of its own; returns notes for the reader."""
+    notes: list[str] = []
+    for table, name in (("side_a", first), ("side_b", second)):
         side: dict[str, Any] = {_FILTER[kind]: (name,)}
-        filters = replace(filters, **side)
-    _, notes = select(connection, filters)
-    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {table} AS {load_sql('compare', 'side').sql}")
-    unselect(connection)
-    if kind == "run":
-        connection.exec_driver_sql(f"UPDATE {table} SET seed = NULL, k_shot = 0")  # noqa: S608
+        _, of_side = select(connection, replace(filters, **side))
+        notes += [note for note in of_side if note not in notes]
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {table} AS {load_sql('compare', 'side').sql}")
+        unselect(connection)
+        if kind == "run":
+            connection.exec_driver_sql(f"UPDATE {table} SET seed = NULL, k_shot = 0")  # noqa: S608
+        if branch is not None:
+            execute(connection, f"DELETE FROM {table} WHERE branch <> :branch", branch=branch)  # noqa: S608
     return notes
 
 
-def _merge_branches(connection: sa.Connection, table: str, branch: str, label: str) -> None:
-    """Keep one branch of a side, under a label that both sides share."""
-    execute(connection, f"DELETE FROM {table} WHERE branch <> :branch", branch=branch)  # noqa: S608
-    execute(connection, f"UPDATE {table} SET branch = :label", label=label)  # noqa: S608
+def _sides_of_branches(connection: sa.Connection, first: str, second: str, filters: Filters) -> list[str]:
+    """As ``_sides``, of two branches of the same cells, each from the run that a report takes it from."""
+    _, notes = select(connection, replace(filters, branches=(first, second)))
+    for table, file in (("side_a", "first_branch"), ("side_b", "second_branch")):
+        sql = f"CREATE TEMPORARY TABLE {table} AS {load_sql('compare', file).sql}"
+        execute(connection, sql, label=f"{first}, {second}")
+    return notes
+
+
+def _nothing_shared(connection: sa.Connection, first: str, second: str) -> NoRowsError:
+    """Why two sides have nothing to compare: no branch in common, or no cell."""
+    branches = [
+        [row[0] for row in fetch(connection, f"SELECT DISTINCT branch FROM {side} ORDER BY branch").rows]  # noqa: S608
+        for side in ("side_a", "side_b")
+    ]
+    if all(branches) and set(branches[0]).isdisjoint(branches[1]):
+        return NoRowsError(
+            f"{first} and {second} share no branch: {first} has {', '.join(branches[0])}, {second} has "
+            f"{', '.join(branches[1])}",
+            "fuse or log the same branch in both, and name it with --branch; or compare two branches of the same runs: "
+            f"promptad-db compare {branches[0][0]} {branches[1][0]} --by branch",
+        )
+    return NoRowsError(f"{first} and {second} share no cell", "they need the same task, dataset, category, K and seed")
 
 
 def _runs(connection: sa.Connection, table: str) -> list[str]:

@@ -32,14 +32,15 @@ if TYPE_CHECKING:
     from promptad_db.db.engine.sql_files import SqlFile
     from promptad_db.db.queries.selection import Filters
 
-SEPARATOR = "\x1f"
 _ROOM = 128  # MB, for the work on one slice
-_PLACE = {"duckdb": "rowid", "postgresql": "ctid"}  # where a row lies in its table; the rows of a run lie together
+_ROW_AT = {"duckdb": "rowid", "postgresql": "ctid"}  # where a row lies in its table; the rows of a run lie together
+_TERMS = "row_key, quantity, run_id, level, task, dataset, category, branch, weight, auroc"
 # Materialised, since DuckDB reads rows by their place alone only where no filter of a join comes on top.
 _FEW = """
-WITH few AS MATERIALIZED (SELECT * FROM placed WHERE place BETWEEN '{first}' AND '{last}')
+WITH few AS MATERIALIZED (SELECT * FROM numbered WHERE row_at BETWEEN '{first}' AND '{last}')
 SELECT * FROM few
 """
+_ACROSS_SLICES = -1
 _OF_ONE_CELL = 2
 _NO_WEIGHT = 1e-9
 
@@ -83,14 +84,15 @@ def contrasts(
     if "slice" not in query.parameters:
         yield from _contrasts(connection, query, given, "SELECT * FROM placements")
         return
-    placed = f"SELECT *, {_PLACE[connection.dialect.name]} AS place FROM placements"  # noqa: S608 - our own names
-    connection.exec_driver_sql(f"CREATE TEMPORARY VIEW placed AS {placed}")
-    connection.exec_driver_sql(load_sql("contrasts", "slices").sql)
+    numbered = f"SELECT *, {_ROW_AT[connection.dialect.name]} AS row_at FROM placements"  # noqa: S608 - our own names
+    connection.exec_driver_sql(f"CREATE TEMPORARY VIEW numbered AS {numbered}")
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE slices AS {load_sql('contrasts', 'slices').sql}")
     with _little_cached(connection):
         for row in fetch(connection, "SELECT DISTINCT slice, first, last FROM slices ORDER BY slice").records():
             yield from _contrasts(connection, query, {**given, "slice": row["slice"]}, _FEW.format_map(row))
+        yield from _contrasts(connection, query, {**given, "slice": _ACROSS_SLICES}, "SELECT * FROM placements")
     connection.exec_driver_sql("DROP TABLE slices")
-    connection.exec_driver_sql("DROP VIEW placed")
+    connection.exec_driver_sql("DROP VIEW numbered")
 
 
 @contextmanager
@@ -123,31 +125,33 @@ def _contrasts(
 ) -> list[tuple[Key, Contrast]]:
     """The contrasts of the terms that a file makes, from the placements that the query ``scored`` has."""
     connection.exec_driver_sql(f"CREATE TEMPORARY VIEW scored AS {scored}")
-    terms = "CREATE TEMPORARY VIEW terms (contrast, run_id, task, dataset, category, branch, weight, auroc) AS"
-    execute(connection, f"{terms} {query.sql}", **{name: given[name] for name in query.parameters})
-    with _without_nested_loops(connection):
-        rows = fetch(connection, load_sql("contrasts", "spreads").sql).records()
+    terms = f"CREATE TEMPORARY VIEW terms ({_TERMS}) AS {query.sql}"
+    execute(connection, terms, **{name: given[name] for name in query.parameters})
+    rows: list[dict[str, Any]] = []
+    if connection.exec_driver_sql("SELECT EXISTS (SELECT 1 FROM terms)").scalar():
+        with _without_nested_loops(connection):
+            rows = fetch(connection, load_sql("contrasts", "spreads").sql).records()
     for view in ("terms", "scored"):
         connection.exec_driver_sql(f"DROP VIEW {view}")
     return [
-        (tuple(contrast.split(SEPARATOR)), _contrast(list(by_place)))
-        for contrast, by_place in groupby(rows, key=itemgetter("contrast"))
+        ((*row_key, quantity), _contrast(list(test_sets)))
+        for (row_key, quantity), test_sets in groupby(rows, key=itemgetter("row_key", "quantity"))
     ]
 
 
-def _contrast(places: list[dict[str, Any]]) -> Contrast:
-    """The contrast of one row a place."""
-    one = places[0]
+def _contrast(test_sets: list[dict[str, Any]]) -> Contrast:
+    """The contrast of one row a task and category."""
+    one = test_sets[0]
     difference = abs(one["weight"]) < _NO_WEIGHT
     found = uncertainty(
-        (Spread(**{name: row[name] for name in _SPREAD}) for row in places),
-        clustered=any(row["task"] == "seg" for row in places),
+        (Spread(**{name: row[name] for name in _SPREAD}) for row in test_sets),
+        clustered=any(row["task"] == "seg" for row in test_sets),
         difference=difference,
     )
     return Contrast(
         value=one["value"],
         difference=difference,
         extremes=one["extremes"],
-        paired=len(places) == 1 and one["appearances"] == one["terms"],
+        paired=len(test_sets) == 1 and one["appearances"] == one["terms"],
         found=None if one["extremes"] and one["terms"] <= _OF_ONE_CELL else found,
     )

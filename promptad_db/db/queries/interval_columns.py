@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptad_db.db.engine.query import fetch
 from promptad_db.db.engine.sql_files import load_sql
-from promptad_db.db.queries.contrasts import SEPARATOR, contrasts
+from promptad_db.db.queries.contrasts import contrasts
 from promptad_db.db.queries.selection import DECIMALS, branch_names
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 NOTE = "[low, high] and *_ci_low, *_ci_high: 95 % intervals over the sampling of test images, not of shots, seeds or categories"
 
-_BETWEEN_KEYS = "\x1e"
+_ROUNDED = 1e-11
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ COLUMNS = {
     "datasets": Columns("pairs", ("task", "dataset"), _MEANS),
     "k-shot": Columns("pairs", ("task", "k_shot"), _MEANS),
     "categories": Columns("pairs", ("task", "dataset", "category"), _CELL),
-    "worst": Columns("pairs", ("task", "dataset", "category", "k_shot", "seed"), _CELL),
-    "cells": Columns("pairs", ("task", "dataset", "category", "k_shot", "seed"), _CELL),
+    "worst": Columns("pairs", ("task", "dataset", "category", "k_shot", "seed", "experiment"), _CELL),
+    "cells": Columns("pairs", ("task", "dataset", "category", "k_shot", "seed", "experiment"), _CELL),
     "fusion": Columns("fusion", ("task", "rule"), _GAINS),
     "variants": Columns(
         "variants",
@@ -77,8 +77,8 @@ def with_intervals(connection: sa.Connection, section: Section, filters: Filters
     columns = COLUMNS[section.name]
     given = {"section": "worst" if section.name == "cells" else section.name, **parameters}
     if columns.file == "pairs":
-        keys = map(columns.key_of, section.result.records())
-        given["shown"] = _BETWEEN_KEYS.join(map(SEPARATOR.join, keys))
+        shown = [row["abs_gap"] for row in section.result.records()] if section.name == "worst" else []
+        given["least"] = min(shown, default=0.0) - _ROUNDED  # no intervals of cells that are not shown
     scored = fetch(connection, load_sql("contrasts", "any_scored").sql).rows[0][0]
     found = dict(contrasts(connection, columns.file, filters, **given)) if scored else {}
     return add_intervals(section, columns, found, filters)
@@ -110,7 +110,7 @@ def add_p_values(section: Section, columns: Columns, found: Mapping[Key, Contras
 
 def _inserted(result: ResultSet, after: str, name: str, values: Sequence[float | None], kind: str) -> ResultSet:
     place = result.columns.index(after) + 1
-    rounded = [None if value is None else round(value, DECIMALS) for value in values]
+    rounded = [value if value is None or kind == "p" else round(value, DECIMALS) for value in values]
     return replace(
         result,
         columns=(*result.columns[:place], name, *result.columns[place:]),

@@ -102,7 +102,7 @@ def cell_locations(database: Where, filters: Filters) -> tuple[list[CellLocation
     """
     with connect.reading(database) as connection:
         filters, notes = select(connection, filters)
-        records = section_rows(connection, "plots", "places", filters).records()
+        records = section_rows(connection, "plots", "locations", filters).records()
     return [CellLocation(**{**row, "folder": folder_at(row["folder"])}) for row in records], notes
 
 

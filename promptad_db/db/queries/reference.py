@@ -14,8 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from promptad_db.datasets.categories import KINDS
-from promptad_db.db.engine.query import execute
-from promptad_db.db.engine.sql_files import load_sql
+from promptad_db.db.queries.selection import Filters, make
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
 
 def add_published(connection: sa.Connection) -> None:
     """Make the temporary table of published means, which the section *reference* reads."""
-    query, columns = load_sql("selection", "published"), published()
-    given = {name: columns[name] for name in query.parameters if name in columns}
-    execute(connection, query.sql, **given, of_categories=[len(KINDS[name]) for name in columns["dataset"]])
+    columns = published()
+    sizes = [len(KINDS[name]) for name in columns["dataset"]]
+    make(connection, "published", Filters(), {**columns, "of_categories": sizes})
 
 
 def published() -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from promptad_db.db.engine.sql_files import load_sql
 from promptad_db.db.queries import reference, variants
 from promptad_db.db.queries.interval_columns import NOTE, with_intervals
 from promptad_db.db.queries.sections import SECTIONS
-from promptad_db.db.queries.selection import BRANCHES, Filters, section_rows, select
+from promptad_db.db.queries.selection import BRANCHES, Filters, section_rows, select, unselect, without_idle
 from promptad_db.db.queries.significance import significance_section
 from promptad_db.errors import UsageError
 from promptad_db.result_set import Section
@@ -81,6 +81,9 @@ def report(
             notes.append(NOTE)
             given = variants.parameters(connection, filters) if of_variants else {}
             made = [with_intervals(connection, section, filters, **given) for section in made]
+        made = [without_idle(section) for section in made]
+        if "cost" in names and filters.branches != BRANCHES:
+            made[names.index("cost")] = _cost(connection, filters)
     return Report(
         [section for section in made if sections or section.name not in _WHERE_FITTING or section.result], notes
     )
@@ -93,6 +96,13 @@ def _section(connection: sa.Connection, name: str, filters: Filters, *, top: int
         filters = replace(filters, branches=BRANCHES)
     result = section_rows(connection, "reports", name, filters, top=top, min_gap=min_gap)
     return Section(name, load_sql("reports", name).title, result)
+
+
+def _cost(connection: sa.Connection, filters: Filters) -> Section:
+    """The section *cost*, which is about semantic and memory whatever branches a report compares."""
+    unselect(connection)
+    filters, _ = select(connection, replace(filters, branches=BRANCHES))
+    return _section(connection, "cost", filters, top=0, min_gap=0.0)
 
 
 def _fitting(connection: sa.Connection, filters: Filters) -> list[str]:

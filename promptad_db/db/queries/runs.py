@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from promptad_db import run_folder
 from promptad_db.db.engine import connect
 from promptad_db.db.engine.query import fetch
 from promptad_db.db.engine.sql_files import load_sql
-from promptad_db.db.queries.selection import _with_experiment, resolve_runs
+from promptad_db.db.queries.selection import choose_runs, list_rows, resolve_runs
 from promptad_db.errors import InputError, NoRowsError
 from promptad_db.result_set import ResultSet, Section
 from promptad_db.storage import folder_at
@@ -46,16 +45,14 @@ def select_folders(database: Where, filters: Filters) -> tuple[dict[str, Path], 
 
     The filters of categories, branches and provenance say nothing about runs. Raises NoRowsError when no run matches.
     """
-    query = load_sql("lists", "folders")
     with connect.reading(database) as connection:
-        filters, notes = _with_experiment(connection, filters)
-        given = {name: value for name, value in asdict(filters).items() if name in query.parameters}
-        listed = {name: list(value) if value else None for name, value in given.items()}
-        found = fetch(connection, query.sql, **listed).rows
-    if not found:
-        described = "; ".join(f"{name} {', '.join(map(str, value))}" for name, value in listed.items() if value)
+        filters, notes = choose_runs(connection, filters)
+        folders = list_rows(connection, "folders", filters).rows
+    if not folders:
+        given = {name: value for name, value in vars(filters).items() if name not in ("branches", "provenance")}
+        described = "; ".join(f"{name} {', '.join(map(str, value))}" for name, value in given.items() if value)
         raise NoRowsError(f"no run matches {described}", "see what there is: promptad-db runs list")
-    return {run_id: folder_at(folder) for run_id, folder in found}, notes
+    return {run_id: folder_at(folder) for run_id, folder in folders}, notes
 
 
 def show_run(database: Where, run: str) -> list[Section]:

@@ -14,17 +14,38 @@ from promptad_db.db.queries.column_kinds import COLUMN_KINDS
 from promptad_db.errors import NoRowsError, UsageError
 
 if TYPE_CHECKING:
-    from promptad_db.result_set import ResultSet
+    from collections.abc import Mapping
+
+    from promptad_db.result_set import ResultSet, Section
 
 DECIMALS = 12
 
 BRANCHES = ("semantic", "memory")
+_OCCASIONAL = ("of_two_runs", "cells_of_several_runs", "std_leaves_out")
+_OF_EXPERIMENTS = ("worst", "cells")
 PROVENANCES = ("best", "exact", "reported", "approx")
 
-_BOTH_TRUTHS = """
-SELECT EXISTS (SELECT 1 FROM numbers WHERE provenance = 'exact')
-    AND EXISTS (SELECT 1 FROM numbers WHERE provenance = 'reported')
-"""
+_SELECTION = (
+    ("VIEW", "definition", "numbers_by_provenance"),
+    ("VIEW", "definition", "true_numbers"),
+    ("TABLE", "definition", "run_auroc"),
+    ("TABLE", "definition", "branch_kinds"),
+    ("TABLE", "definition", "gap_cells"),
+    ("TABLE", "selection", "cells"),
+    ("VIEW", "definition", "seed_means"),
+    ("TABLE", "definition", "summaries"),
+    ("VIEW", "definition", "fusion_cells"),
+    ("VIEW", "selection", "fused"),
+    ("VIEW", "definition", "gains"),
+    ("VIEW", "definition", "series_means"),
+    ("VIEW", "definition", "series_names"),
+    ("VIEW", "selection", "run_branches"),
+    ("VIEW", "selection", "gate_numbers"),
+)
+"""What a report reads from, each made of those above: the views of the database over again, of the chosen runs alone."""
+
+_CONDITIONS = {"run_keys": "filters", "run_auroc": "categories"}
+"""Which files end those that look at only some runs or categories."""
 
 
 @dataclass(frozen=True)
@@ -62,50 +83,54 @@ def select(connection: sa.Connection, filters: Filters, *, each_variant: bool = 
     it does not, for who looks at every variant by itself. Raises NoRowsError when nothing matches.
     """
     filters, notes = choose_runs(connection, filters)
-    fill(connection, "numbers", filters)
-    if connection.execute(sa.text(_BOTH_TRUTHS)).scalar():
-        fill(connection, "superseded", filters)
-    for step in ("pairs", "ages", "seed_means", "summaries"):
-        fill(connection, step, filters)
-    if not connection.execute(sa.text("SELECT COUNT(*) FROM numbers")).scalar():
+    for kind, folder, name in _SELECTION:
+        make(connection, name, filters, kind=kind, folder=folder)
+    if not connection.execute(sa.text("SELECT COUNT(*) FROM run_auroc")).scalar():
         raise NoRowsError(f"no AUROC matches {_described(filters)}", "see what there is: promptad-db runs list")
     if filters.branches != BRANCHES:
         _check_branches(connection, filters)
-    found = fetch(connection, load_sql("lists", "cautions").sql).records()[0]
-    return filters, notes + ([] if each_variant else _rivals(found)) + _cautions(found, filters)
+    facts = fetch(connection, load_sql("lists", "cautions").sql).records()[0]
+    return filters, notes + ([] if each_variant else _several_runs(facts)) + _cautions(facts, filters)
 
 
 def choose_runs(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[str]]:
-    """Make the temporary tables and fill the one of runs; returns as ``select`` does. Raises NoRowsError when the database
-    holds no runs.
-    """
+    """Make the temporary table of runs; returns as ``select`` does. Raises NoRowsError when the database holds no runs."""
     filters, notes = _with_experiment(connection, filters)
-    for statement in load_sql("selection", "tables").sql.split(";"):
-        connection.exec_driver_sql(statement)
-    fill(connection, "chosen", filters)
+    make(connection, "run_keys", filters, folder="definition")
     return filters, notes
 
 
+def make(
+    connection: sa.Connection,
+    name: str,
+    filters: Filters,
+    given: Mapping[str, Any] | None = None,
+    *,
+    kind: str = "TABLE",
+    folder: str = "selection",
+) -> None:
+    """Make a temporary table or view by its .sql file, whose parameters are those of the filters and those ``given``."""
+    if name == "true_numbers" and filters.provenance != "best":
+        folder = "selection"
+    parts = [load_sql(folder, name)]
+    if name in _CONDITIONS:
+        parts.append(load_sql("selection", _CONDITIONS[name]))
+    sql = "\n".join([f"CREATE TEMPORARY {kind} {name} AS", *(part.sql for part in parts)])
+    values = {**parameters_of(filters), **(given or {})}
+    execute(connection, sql, **{parameter: values[parameter] for part in parts for parameter in part.parameters})
+
+
 def _check_branches(connection: sa.Connection, filters: Filters) -> None:
-    there = [row[0] for row in fetch(connection, "SELECT DISTINCT branch FROM numbers ORDER BY branch").rows]
-    missing = [branch for branch in filters.branches if branch not in there]
+    known = [row[0] for row in fetch(connection, "SELECT DISTINCT branch FROM run_auroc ORDER BY branch").rows]
+    missing = [branch for branch in filters.branches if branch not in known]
     if missing:
-        raise NoRowsError(f"no AUROC of a branch {missing[0]} matches", f"there are {', '.join(there)}")
+        raise NoRowsError(f"no AUROC of a branch {missing[0]} matches", f"there are {', '.join(known)}")
 
 
 def unselect(connection: sa.Connection) -> None:
-    """Take the temporary tables away, to make room for another selection."""
-    for view in ("cells", "gate_numbers"):
-        connection.exec_driver_sql(f"DROP VIEW {view}")
-    for table in ("chosen", "numbers", "pairs", "seed_means", "summaries", "variant_numbers", "weak_cells"):
-        connection.exec_driver_sql(f"DROP TABLE {table}")
-
-
-def fill(connection: sa.Connection, step: str, filters: Filters, **parameters: Any) -> None:
-    """Fill one of the temporary tables, by its .sql file."""
-    query = load_sql("selection", step)
-    parameters = {**parameters_of(filters), **parameters}
-    execute(connection, query.sql, **{name: parameters[name] for name in query.parameters})
+    """Take the temporary tables and views away, to make room for another selection."""
+    for kind, _, name in reversed((("TABLE", "definition", "run_keys"), *_SELECTION)):
+        connection.exec_driver_sql(f"DROP {kind} {name}")
 
 
 def section_rows(connection: sa.Connection, folder: str, name: str, filters: Filters, **parameters: Any) -> ResultSet:
@@ -121,6 +146,27 @@ def section_rows(connection: sa.Connection, folder: str, name: str, filters: Fil
     ]
     kinds = {column: COLUMN_KINDS[column] for column in result.columns if column in COLUMN_KINDS}
     return replace(result, rows=rows, kinds=kinds).renamed(branch_names(result.columns, filters.branches))
+
+
+def without_idle(section: Section) -> Section:
+    """The section without the columns that speak only of some selections, where they say nothing: one experiment, no cell
+    of two runs.
+    """
+    result = section.result
+    idle = [
+        name
+        for name in result.columns
+        if (name in _OCCASIONAL and not any(row[name] for row in result.records()))
+        or (
+            name == "experiment"
+            and section.name in _OF_EXPERIMENTS
+            and len({row[name] for row in result.records()}) == 1
+        )
+    ]
+    kept = [index for index, name in enumerate(result.columns) if name not in idle]
+    rows = [tuple(row[index] for index in kept) for row in result.rows]
+    columns = tuple(result.columns[index] for index in kept)
+    return replace(section, result=replace(result, columns=columns, rows=rows))
 
 
 def list_rows(connection: sa.Connection, name: str, filters: Filters) -> ResultSet:
@@ -188,43 +234,48 @@ def _described(filters: Filters) -> str:
     return "; ".join([*given, f"provenance {filters.provenance}"])
 
 
-def _rivals(found: dict[str, Any]) -> list[str]:
+def _several_runs(facts: dict[str, Any]) -> list[str]:
     notes = []
-    if found["doubled"] > found["of_several_variants"]:
+    if facts["of_several_runs"] > facts["of_several_variants"]:
         notes.append(
-            f"{found['doubled'] - found['of_several_variants']} cells have several runs; the latest counts "
+            f"{facts['of_several_runs'] - facts['of_several_variants']} cells have several runs; the latest counts "
             "(choose with --run, --method or --variant)"
         )
-    if found["of_several_variants"]:
+    if facts["of_several_variants"]:
         notes.append(
-            f"{found['of_several_variants']} cells have runs of several variants; baseline counts where it ran, else "
+            f"{facts['of_several_variants']} cells have runs of several variants; baseline counts where it ran, else "
             "the latest (choose with --variant)"
         )
-    if found["variants"] > 1:
-        notes.append(f"the cells are of several variants: {found['cells_of_variants']} (choose with --variant)")
+    if facts["variants"] > 1:
+        notes.append(f"the cells are of several variants: {facts['cells_of_variants']} (choose with --variant)")
     return notes
 
 
-def _cautions(found: dict[str, Any], filters: Filters) -> list[str]:
+def _cautions(facts: dict[str, Any], filters: Filters) -> list[str]:
     notes = []
-    if found["ties_by_precision"]:
+    if facts["of_two_runs"]:
         notes.append(
-            f"{found['ties_by_precision']} of the ties are differences below the precision of the reported numbers"
+            f"{facts['of_two_runs']} of {facts['cells']} cells compare two runs, since no run has both "
+            f"{' and '.join(filters.branches)} (column of_two_runs)"
         )
-    if found["approx"]:
+    if facts["ties_by_precision"]:
+        notes.append(
+            f"{facts['ties_by_precision']} of the ties are differences below the precision of the reported numbers"
+        )
+    if facts["approx"]:
         notes.append(
             "approx: guessed from score means without ground truth; these are not AUROCs (see promptad-db audit)"
         )
-    if found["best_on_test"]:
+    if facts["best_on_test"]:
         notes.append(
-            f"{found['best_on_test']} of {found['cells']} cells: the epoch was chosen by test AUROC (best_on_test)"
+            f"{facts['best_on_test']} of {facts['cells']} cells: the epoch was chosen by test AUROC (best_on_test)"
         )
-    if found["unfinished"]:
-        notes.append(f"{found['unfinished']} of {found['cells']} cells are of runs that did not finish")
-    if found["protocols"] > 1 or found["renderings"] > 1:
+    if facts["unfinished"]:
+        notes.append(f"{facts['unfinished']} of {facts['cells']} cells are of runs that did not finish")
+    if facts["protocols"] > 1 or facts["renderings"] > 1:
         notes.append(
             "the runs differ in protocol, epoch selection, backbone or rendering; their numbers are not comparable"
         )
-    if not found["cells"]:
+    if not facts["cells"]:
         notes.append(f"no cell has a number of {' or '.join(filters.branches)}")
     return notes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptad_db.db.engine.query import fetch
 from promptad_db.db.engine.sql_files import load_sql
-from promptad_db.db.queries.selection import fill, section_rows
+from promptad_db.db.queries.selection import make, section_rows
 from promptad_db.result_set import Section
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def variant_sections(
         "min_gap": min_gap,
         "top": top,
     }
-    for step in ("variant_numbers", "weak_cells"):
-        fill(connection, step, filters, **given)
+    for name in ("variant_numbers", "weak_cells"):
+        make(connection, name, filters, given)
     return [_section(connection, name, filters, given) for name in SECTIONS]
 
 

@@ -16,18 +16,15 @@ SELECT
     END AS weak_branch_estimate,
     cells.weak_branch,
     fused.auroc AS max_auroc,
-    cells.provenance
+    cells.provenance, cells.experiment
 FROM cells
-JOIN estimates
-    ON estimates.experiment = cells.experiment
-    AND estimates.dataset = cells.dataset
-    AND estimates.category = cells.category
-    AND estimates.k_shot = cells.k_shot
-    AND estimates.seed IS NOT DISTINCT FROM cells.seed
-    AND estimates.task = cells.task
-LEFT JOIN numbers AS fused
-    ON fused.number = cells.number AND fused.category = cells.category AND fused.branch = 'max'
-WHERE cells.age = 1 AND cells.gap IS NOT NULL AND estimates.semantic IS NOT NULL AND estimates.memory IS NOT NULL
+JOIN estimates ON estimates.setting = cells.setting AND estimates.category = cells.category
+LEFT JOIN run_auroc AS fused
+    ON fused.run_number = cells.run_number
+    AND fused.category = cells.category
+    AND fused.branch = 'max'
+    AND NOT cells.of_two_runs
+WHERE cells.gap IS NOT NULL AND estimates.semantic IS NOT NULL AND estimates.memory IS NOT NULL
 ORDER BY
     GREATEST(ABS(estimates.semantic - cells.semantic), ABS(estimates.memory - cells.memory)) DESC,
-    cells.task, cells.dataset, cells.category, cells.k_shot, cells.seed
+    cells.task, cells.dataset, cells.category, cells.k_shot, cells.seed, cells.experiment

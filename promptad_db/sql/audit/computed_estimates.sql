@@ -1,13 +1,11 @@
--- Fill estimates from the score means of the runs: max AUROC x branch mean / larger branch mean.
-INSERT INTO estimates
+-- The old-style estimates from the score means of the cells' own runs: max AUROC x branch mean / larger branch mean.
 SELECT
-    cells.experiment, cells.dataset, cells.category, cells.k_shot, cells.seed, cells.task,
-    fused.auroc * means.semantic / means.larger,
-    fused.auroc * means.memory / means.larger,
-    fused.auroc
+    cells.setting, cells.category,
+    fused.auroc * means.semantic / means.larger AS semantic,
+    fused.auroc * means.memory / means.larger AS memory
 FROM cells
-JOIN numbers AS fused
-    ON fused.number = cells.number AND fused.category = cells.category AND fused.branch = 'max'
+JOIN run_auroc AS fused
+    ON fused.run_number = cells.run_number AND fused.category = cells.category AND fused.branch = 'max'
 JOIN (
     SELECT
         run_id, category, level,
@@ -19,7 +17,5 @@ JOIN (
     GROUP BY run_id, category, level
     HAVING COUNT(*) = 2 AND MIN(mean) >= 0 AND MAX(mean) > 0
 ) AS means
-    ON means.run_id = cells.run_id
-    AND means.category = cells.category
-    AND means.level = CASE cells.task WHEN 'cls' THEN 'image' ELSE 'pixel' END
-WHERE cells.age = 1
+    ON means.run_id = cells.run_id AND means.category = cells.category AND means.level = cells.level
+WHERE NOT cells.of_two_runs

@@ -1,23 +1,14 @@
--- Fill estimates from the stored approx numbers of the selection: of each cell baseline's, else the latest.
-INSERT INTO estimates
+-- The stored old-style estimates (approx) of the cells' settings, the latest of each branch.
 SELECT
-    experiment, dataset, category, k_shot, seed, task,
-    MAX(CASE WHEN branch = :branch_a THEN value END),
-    MAX(CASE WHEN branch = :branch_b THEN value END),
-    NULL
+    setting, category,
+    MAX(CASE WHEN branch = :branch_a THEN approx END) AS semantic,
+    MAX(CASE WHEN branch = :branch_b THEN approx END) AS memory
 FROM (
     SELECT
-        runs.experiment, runs.dataset, metrics.category, runs.k_shot, runs.seed, runs.task, metrics.branch, metrics.value,
-        ROW_NUMBER() OVER (
-            PARTITION BY
-                runs.experiment, runs.dataset, metrics.category, runs.k_shot, runs.seed, runs.task, metrics.branch
-            ORDER BY CASE WHEN runs.variant = 'baseline' THEN 0 ELSE 1 END, runs.created_at DESC, runs.run_id DESC
-        ) AS age
-    FROM chosen AS runs
-    JOIN metrics ON metrics.run_id = runs.run_id
-    WHERE metrics.provenance = 'approx'
-        AND metrics.metric = 'auroc'
-        AND metrics.level = CASE runs.task WHEN 'cls' THEN 'image' ELSE 'pixel' END
-) AS by_age
-WHERE age = 1 AND branch IN (:branch_a, :branch_b)
-GROUP BY experiment, dataset, category, k_shot, seed, task
+        setting, category, branch, approx,
+        ROW_NUMBER() OVER (PARTITION BY setting, category, branch ORDER BY run_number DESC) AS recency
+    FROM numbers_by_provenance
+    WHERE approx IS NOT NULL AND branch IN (:branch_a, :branch_b)
+) AS by_recency
+WHERE recency = 1
+GROUP BY setting, category

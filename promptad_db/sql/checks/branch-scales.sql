@@ -2,7 +2,7 @@
 -- statistics tell it: ranges that do not overlap, or means so far apart that less than 1 % can be the other way round
 -- (Cantelli's inequality, for any distribution).
 WITH fused AS (
-    SELECT checked.number, checked.category, checked.run_id, checked.level
+    SELECT checked.run_number, checked.category, checked.run_id, checked.level
     FROM checked
     WHERE EXISTS (
         SELECT 1
@@ -17,39 +17,39 @@ WITH fused AS (
 ),
 ranked AS (
     SELECT
-        fused.number, fused.category, image_scores.image, image_scores.branch, image_scores.score,
+        fused.run_number, fused.category, image_scores.image, image_scores.branch, image_scores.score,
         PERCENT_RANK() OVER (
-            PARTITION BY fused.number, fused.category, image_scores.branch ORDER BY image_scores.score
-        ) AS place
+            PARTITION BY fused.run_number, fused.category, image_scores.branch ORDER BY image_scores.score
+        ) AS rank
     FROM fused
     JOIN image_scores ON image_scores.run_id = fused.run_id AND image_scores.category = fused.category
     WHERE fused.level = 'image' AND image_scores.branch IN ('semantic', 'memory')
 ),
 side_by_side AS (
     SELECT
-        number, category,
+        run_number, category,
         MAX(CASE WHEN branch = 'semantic' THEN score END) AS semantic,
         MAX(CASE WHEN branch = 'memory' THEN score END) AS memory,
-        MAX(CASE WHEN branch = 'semantic' THEN place END) AS semantic_place,
-        MAX(CASE WHEN branch = 'memory' THEN place END) AS memory_place
+        MAX(CASE WHEN branch = 'semantic' THEN rank END) AS semantic_rank,
+        MAX(CASE WHEN branch = 'memory' THEN rank END) AS memory_rank
     FROM ranked
-    GROUP BY number, category, image
+    GROUP BY run_number, category, image
 ),
 of_images AS (
     SELECT
-        number, category,
+        run_number, category,
         COUNT(*) AS images,
         COUNT(CASE WHEN semantic > memory THEN 1 END) AS semantic_wins,
         COUNT(CASE WHEN memory > semantic THEN 1 END) AS memory_wins,
-        COUNT(CASE WHEN semantic_place > memory_place THEN 1 END) AS semantic_leads,
-        COUNT(CASE WHEN memory_place > semantic_place THEN 1 END) AS memory_leads
+        COUNT(CASE WHEN semantic_rank > memory_rank THEN 1 END) AS semantic_leads,
+        COUNT(CASE WHEN memory_rank > semantic_rank THEN 1 END) AS memory_leads
     FROM side_by_side
     WHERE semantic IS NOT NULL AND memory IS NOT NULL
-    GROUP BY number, category
+    GROUP BY run_number, category
 ),
 of_pixels AS (
     SELECT
-        fused.number, fused.category,
+        fused.run_number, fused.category,
         CASE WHEN semantic.mean > memory.mean THEN 'semantic' ELSE 'memory' END AS branch,
         semantic.mean AS semantic_mean,
         memory.mean AS memory_mean
@@ -69,7 +69,7 @@ of_pixels AS (
 ),
 decided AS (
     SELECT
-        number, category,
+        run_number, category,
         CASE WHEN semantic_wins > memory_wins THEN 'semantic' ELSE 'memory' END AS branch,
         CONCAT(
             'max is this branch for ', GREATEST(semantic_wins, memory_wins), ' of ', images,
@@ -80,7 +80,7 @@ decided AS (
     WHERE images >= 10 AND GREATEST(semantic_wins, memory_wins) * 100 >= images * 99
     UNION ALL
     SELECT
-        number, category, branch,
+        run_number, category, branch,
         CONCAT(
             'max is this branch nearly everywhere: the mean of semantic is ', CAST(semantic_mean AS REAL),
             ', of memory ', CAST(memory_mean AS REAL)
@@ -93,5 +93,5 @@ SELECT
     checked.seed, checked.task, decided.branch, checked.run_id, decided.what,
     'put both branches on one scale first: promptad-db fuse --rule max --calibrate rank' AS advice
 FROM decided
-JOIN checked ON checked.number = decided.number AND checked.category = decided.category
-ORDER BY checked.number, checked.category
+JOIN checked ON checked.run_number = decided.run_number AND checked.category = decided.category
+ORDER BY checked.run_number, checked.category

@@ -12,4 +12,4 @@ JOIN branch_stats
     AND branch_stats.category = checked.category
     AND branch_stats.level = checked.level
 WHERE branch_stats.n > 1 AND branch_stats.min = branch_stats.max
-ORDER BY checked.number, checked.category, branch_stats.branch
+ORDER BY checked.run_number, checked.category, branch_stats.branch

@@ -21,4 +21,4 @@ JOIN metrics AS exact
 WHERE reported.provenance = 'reported'
     AND exact.provenance = 'exact'
     AND ABS(exact.value - reported.value) > GREATEST(reported.precision, 0.000001)
-ORDER BY ABS(exact.value - reported.value) DESC, checked.number, checked.category, reported.branch
+ORDER BY ABS(exact.value - reported.value) DESC, checked.run_number, checked.category, reported.branch

@@ -13,7 +13,7 @@ SELECT
 FROM checked
 JOIN metrics
     ON metrics.run_id = checked.run_id AND metrics.category = checked.category AND metrics.level = checked.level
-WHERE checked.twins > 1 AND metrics.metric = 'auroc' AND metrics.provenance <> 'approx'
+WHERE checked.repeats > 1 AND metrics.metric = 'auroc' AND metrics.provenance <> 'approx'
 GROUP BY
     checked.setting, checked.experiment, checked.method, checked.variant, checked.dataset, checked.category,
     checked.k_shot, checked.seed, checked.task, metrics.branch, metrics.provenance

@@ -12,9 +12,9 @@ SELECT
     CAST(NULL AS BIGINT) AS seed,
     CAST(NULL AS VARCHAR) AS task,
     CAST(NULL AS VARCHAR) AS branch,
-    chosen.run_id,
+    run_keys.run_id,
     runs.folder AS what,
     'bring them back, or ingest them from where they are now; without them fuse and rebuild lose the run' AS advice
-FROM chosen
-JOIN runs ON runs.run_id = chosen.run_id
-ORDER BY chosen.number
+FROM run_keys
+JOIN runs ON runs.run_id = run_keys.run_id
+ORDER BY run_keys.run_number

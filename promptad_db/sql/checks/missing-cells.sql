@@ -2,8 +2,8 @@
 -- cells are missing, averages over K or seeds are over different categories.
 WITH settings AS (
     SELECT experiment, method, variant, task, k_shot, seed
-    FROM (SELECT DISTINCT experiment, method, variant, task, k_shot FROM chosen) AS shots
-    JOIN (SELECT DISTINCT experiment, method, variant, task, seed FROM chosen) AS seeds
+    FROM (SELECT DISTINCT experiment, method, variant, task, k_shot FROM run_keys) AS shots
+    JOIN (SELECT DISTINCT experiment, method, variant, task, seed FROM run_keys) AS seeds
         USING (experiment, method, variant, task)
 ),
 covered AS (
@@ -14,7 +14,7 @@ expected AS (
     FROM covered
     JOIN settings USING (experiment, method, variant, task)
 ),
-there AS (
+expected_cells AS (
     SELECT
         expected.*,
         EXISTS (
@@ -43,7 +43,7 @@ SELECT
         STRING_AGG(CASE WHEN NOT measured THEN category END, ', ' ORDER BY category)
     ) AS what,
     'run or ingest them (promptad-db run --resume goes on with a run), or choose with --category or --k-shot' AS advice
-FROM there
+FROM expected_cells
 GROUP BY experiment, method, variant, dataset, k_shot, seed, task
 HAVING COUNT(CASE WHEN NOT measured THEN 1 END) > 0
 ORDER BY experiment, method, variant, task, dataset, k_shot, seed

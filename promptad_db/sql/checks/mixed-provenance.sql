@@ -2,7 +2,7 @@
 -- two evaluations, between cells an average is over both.
 WITH best AS (
     SELECT
-        checked.number, checked.category, metrics.branch,
+        checked.run_number, checked.category, metrics.branch,
         MAX(CASE WHEN metrics.provenance = 'exact' AND metrics.value IS NOT NULL THEN 1 ELSE 0 END) AS is_exact
     FROM checked
     JOIN metrics
@@ -11,12 +11,12 @@ WITH best AS (
         AND metrics.provenance <> 'approx'
         AND metrics.value IS NOT NULL
         AND metrics.branch IN ('semantic', 'memory')
-    GROUP BY checked.number, checked.category, metrics.branch
+    GROUP BY checked.run_number, checked.category, metrics.branch
 ),
 cells AS (
-    SELECT number, category, MIN(is_exact) AS all_exact, MAX(is_exact) AS any_exact
+    SELECT run_number, category, MIN(is_exact) AS all_exact, MAX(is_exact) AS any_exact
     FROM best
-    GROUP BY number, category
+    GROUP BY run_number, category
 )
 SELECT
     'warning' AS severity,
@@ -27,7 +27,7 @@ SELECT
     'one branch is exact, the other as reported' AS what,
     'ingest the scores of both branches, or compare with --provenance reported or exact alone' AS advice
 FROM cells
-JOIN checked ON checked.number = cells.number AND checked.category = cells.category
+JOIN checked ON checked.run_number = cells.run_number AND checked.category = cells.category
 WHERE cells.all_exact < cells.any_exact
 UNION ALL
 SELECT
@@ -37,7 +37,7 @@ SELECT
     ),
     'compare with --provenance reported or exact alone where the two evaluations differ'
 FROM cells
-JOIN checked ON checked.number = cells.number AND checked.category = cells.category
+JOIN checked ON checked.run_number = cells.run_number AND checked.category = cells.category
 GROUP BY checked.experiment, checked.task
 HAVING SUM(cells.all_exact) > 0 AND SUM(1 - cells.any_exact) > 0
 ORDER BY experiment, dataset, category, k_shot, seed, task

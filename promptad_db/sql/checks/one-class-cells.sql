@@ -19,5 +19,5 @@ WHERE metrics.metric = 'auroc'
     AND (metrics.n_pos = 0 OR metrics.n_neg = 0)
 GROUP BY
     checked.experiment, checked.method, checked.variant, checked.dataset, checked.category, checked.k_shot,
-    checked.seed, checked.task, checked.level, checked.run_id, checked.number
-ORDER BY checked.number, checked.category
+    checked.seed, checked.task, checked.level, checked.run_id, checked.run_number
+ORDER BY checked.run_number, checked.category

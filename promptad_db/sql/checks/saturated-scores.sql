@@ -3,7 +3,7 @@
 WITH extremes AS (
     SELECT run_id, category, branch, MIN(score) AS lowest, MAX(score) AS highest, COUNT(*) AS images
     FROM image_scores
-    WHERE run_id IN (SELECT run_id FROM chosen WHERE task = 'cls') AND branch NOT LIKE '%rank%'
+    WHERE run_id IN (SELECT run_id FROM run_keys WHERE task = 'cls') AND branch NOT LIKE '%rank%'
     GROUP BY run_id, category, branch
     HAVING MIN(score) < MAX(score)
 ),
@@ -32,4 +32,4 @@ SELECT
     'store scores before they are clipped or rounded: in float32, with a softer temperature' AS advice
 FROM shared
 JOIN checked ON checked.run_id = shared.run_id AND checked.category = shared.category
-ORDER BY CAST(shared.alike AS DOUBLE PRECISION) / shared.images DESC, checked.number, checked.category, shared.branch
+ORDER BY CAST(shared.alike AS DOUBLE PRECISION) / shared.images DESC, checked.run_number, checked.category, shared.branch

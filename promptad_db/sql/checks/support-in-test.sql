@@ -2,7 +2,7 @@
 -- score of at most 2 % of the median of the normals, because half precision leaves 0.0002 to 0.0005 of a zero, and no
 -- other one below 20 %; scores stretched to 0..1 say nothing.
 WITH scored AS (
-    SELECT checked.number, checked.category, images.label, image_scores.image, image_scores.score
+    SELECT checked.run_number, checked.category, images.label, image_scores.image, image_scores.score
     FROM checked
     JOIN image_scores ON image_scores.run_id = checked.run_id AND image_scores.category = checked.category
     JOIN images
@@ -12,29 +12,29 @@ WITH scored AS (
     WHERE image_scores.branch = 'memory'
 ),
 normals AS (
-    SELECT number, category, COUNT(*) AS images, PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY score) AS median
+    SELECT run_number, category, COUNT(*) AS images, PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY score) AS median
     FROM scored
     WHERE label = 0
-    GROUP BY number, category
+    GROUP BY run_number, category
     HAVING COUNT(*) >= 3 AND PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY score) > 0
 ),
 stretched AS (
-    SELECT number, category
+    SELECT run_number, category
     FROM scored
-    GROUP BY number, category
+    GROUP BY run_number, category
     HAVING MIN(score) = 0 AND MAX(score) = 1
 ),
 leaks AS (
     SELECT
-        scored.number, scored.category, normals.images, normals.median,
+        scored.run_number, scored.category, normals.images, normals.median,
         COUNT(CASE WHEN scored.score <= 0.02 * normals.median THEN 1 END) AS leaked,
         MIN(CASE WHEN scored.score <= 0.02 * normals.median THEN scored.image END) AS image,
         MIN(scored.score) AS lowest,
         MIN(CASE WHEN scored.score > 0.02 * normals.median THEN scored.score END) AS next_lowest
     FROM scored
-    JOIN normals ON normals.number = scored.number AND normals.category = scored.category
+    JOIN normals ON normals.run_number = scored.run_number AND normals.category = scored.category
     WHERE scored.label = 0
-    GROUP BY scored.number, scored.category, normals.images, normals.median
+    GROUP BY scored.run_number, scored.category, normals.images, normals.median
 )
 SELECT
     'error' AS severity,
@@ -50,11 +50,11 @@ SELECT
     ) AS what,
     'take the support images out of the test set and score again; promptad-db run does so by content' AS advice
 FROM leaks
-JOIN checked ON checked.number = leaks.number AND checked.category = leaks.category
+JOIN checked ON checked.run_number = leaks.run_number AND checked.category = leaks.category
 WHERE leaks.leaked > 0
     AND ABS(leaks.lowest) <= 0.02 * leaks.median
     AND leaks.next_lowest >= 0.2 * leaks.median
     AND NOT EXISTS (
-        SELECT 1 FROM stretched WHERE stretched.number = leaks.number AND stretched.category = leaks.category
+        SELECT 1 FROM stretched WHERE stretched.run_number = leaks.run_number AND stretched.category = leaks.category
     )
-ORDER BY leaks.lowest / leaks.median, checked.number, checked.category
+ORDER BY leaks.lowest / leaks.median, checked.run_number, checked.category

@@ -3,7 +3,7 @@
 -- careful, with standard errors of the stored intervals, else for image scores Hanley and McNeil's (Radiology 143, 1982).
 WITH measured AS (
     SELECT
-        checked.number, checked.category, checked.level, checked.n_images, metrics.branch, metrics.value AS auroc,
+        checked.run_number, checked.category, checked.level, checked.n_images, metrics.branch, metrics.value AS auroc,
         metrics.ci_low, metrics.ci_high,
         CAST(metrics.n_pos AS DOUBLE PRECISION) AS n_pos,
         CAST(metrics.n_neg AS DOUBLE PRECISION) AS n_neg
@@ -17,7 +17,7 @@ WITH measured AS (
 ),
 uncertain AS (
     SELECT
-        number, category, n_images, branch, auroc,
+        run_number, category, n_images, branch, auroc,
         CASE
             WHEN ci_low IS NOT NULL AND ci_high IS NOT NULL THEN POWER((ci_high - ci_low) / (2 * 1.959964), 2)
             WHEN level = 'image' AND n_pos > 0 AND n_neg > 0 THEN (
@@ -30,7 +30,7 @@ uncertain AS (
 ),
 gaps AS (
     SELECT
-        semantic.number, semantic.category, semantic.n_images,
+        semantic.run_number, semantic.category, semantic.n_images,
         memory.auroc - semantic.auroc AS gap,
         CASE WHEN memory.auroc > semantic.auroc THEN 'semantic' ELSE 'memory' END AS weak_branch,
         paired_gaps.half_width IS NOT NULL AS paired,
@@ -38,8 +38,8 @@ gaps AS (
             paired_gaps.half_width, 1.959964 * SQRT(GREATEST(0, semantic.variance + memory.variance))
         ) AS half_width
     FROM uncertain AS semantic
-    JOIN uncertain AS memory ON memory.number = semantic.number AND memory.category = semantic.category
-    LEFT JOIN paired_gaps ON paired_gaps.number = semantic.number AND paired_gaps.category = semantic.category
+    JOIN uncertain AS memory ON memory.run_number = semantic.run_number AND memory.category = semantic.category
+    LEFT JOIN paired_gaps ON paired_gaps.run_number = semantic.run_number AND paired_gaps.category = semantic.category
     WHERE semantic.branch = 'semantic' AND memory.branch = 'memory'
 )
 SELECT
@@ -62,6 +62,6 @@ SELECT
     ) AS what,
     'do not call a branch weak by this cell alone: test more images, or average over categories and seeds' AS advice
 FROM gaps
-JOIN checked ON checked.number = gaps.number AND checked.category = gaps.category
+JOIN checked ON checked.run_number = gaps.run_number AND checked.category = gaps.category
 WHERE ABS(gaps.gap) >= 0.01 AND ABS(gaps.gap) < gaps.half_width
-ORDER BY ABS(gaps.gap) DESC, checked.number, checked.category
+ORDER BY ABS(gaps.gap) DESC, checked.run_number, checked.category

@@ -1,12 +1,14 @@
 -- One row a cell and branch that both sides have; a win is a cell where b is higher by more than the precision.
 SELECT
-    one.task, one.branch, one.dataset, one.category, one.k_shot,
+    one.task, one.level, one.branch, one.dataset, one.category, one.k_shot, one.seed,
     one.auroc AS a,
     other.auroc AS b,
     other.auroc - one.auroc AS delta,
+    one.run_id AS run_a,
+    other.run_id AS run_b,
     CASE
-        WHEN other.auroc - one.auroc > GREATEST(one.precision, other.precision) * 0.999999 THEN 'win'
-        WHEN one.auroc - other.auroc > GREATEST(one.precision, other.precision) * 0.999999 THEN 'loss'
+        WHEN other.auroc - one.auroc > GREATEST(one.tolerance, other.tolerance) THEN 'win'
+        WHEN one.auroc - other.auroc > GREATEST(one.tolerance, other.tolerance) THEN 'loss'
         ELSE 'tie'
     END AS outcome
 FROM side_a AS one

@@ -1,9 +1,9 @@
 -- Terms of the gap, memory less semantic, of each cell of a slice of the runs that are checked.
 SELECT
-    CONCAT_WS(CHR(31), CAST(checked.number AS VARCHAR), checked.category), checked.run_id, checked.task, checked.dataset,
-    checked.category, metrics.branch, CASE metrics.branch WHEN 'memory' THEN 1 ELSE -1 END, metrics.value
+    ARRAY[CAST(checked.run_number AS VARCHAR), checked.category], '', checked.run_id, checked.level, checked.task,
+    checked.dataset, checked.category, metrics.branch, CASE metrics.branch WHEN 'memory' THEN 1 ELSE -1 END, metrics.value
 FROM slices
-JOIN checked ON checked.number = slices.number
+JOIN checked ON checked.run_number = slices.run_number
 JOIN metrics
     ON metrics.run_id = checked.run_id AND metrics.category = checked.category AND metrics.level = checked.level
 WHERE slices.slice = :slice

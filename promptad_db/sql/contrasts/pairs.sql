@@ -1,27 +1,33 @@
--- Terms of the sections that set both branches side by side: semantic, memory and gap of each of their rows, which :shown names.
+-- Terms of the sections that set both branches side by side: semantic, memory and gap of each of their rows, of cells with an
+-- absolute gap of :least or more.
 SELECT
-    CONCAT_WS(CHR(31), keyed.row_key, quantity.name), keyed.run_id, keyed.task, keyed.dataset, keyed.category,
-    quantity.branch, quantity.sign * keyed.share / SUM(keyed.share) OVER (PARTITION BY keyed.row_key, quantity.name, quantity.branch),
-    CASE quantity.branch WHEN :branch_a THEN keyed.semantic ELSE keyed.memory END
+    weighted.row_key, quantity.name, runs.run_id, weighted.level, weighted.task, weighted.dataset, weighted.category,
+    quantity.branch, quantity.sign * weighted.weight,
+    CASE quantity.branch WHEN :branch_a THEN weighted.semantic ELSE weighted.memory END
 FROM (
-    SELECT
-        run_id, task, dataset, category, semantic, memory,
-        CONCAT_WS(
-            CHR(31),
-            task,
-            CASE WHEN :section IN ('datasets', 'worst', 'categories') THEN dataset END,
-            CASE WHEN :section IN ('worst', 'categories') THEN category END,
-            CASE WHEN :section IN ('k-shot', 'worst') THEN CAST(k_shot AS VARCHAR) END,
-            CASE WHEN :section = 'worst' THEN COALESCE(CAST(seed AS VARCHAR), '') END
-        ) AS row_key,
-        1.0 / COUNT(*) OVER (PARTITION BY experiment, dataset, category, k_shot, task) AS share
-    FROM cells
-    WHERE age = 1 AND gap IS NOT NULL
-) AS keyed
+    SELECT *, share / SUM(share) OVER (PARTITION BY row_key) AS weight
+    FROM (
+        SELECT
+            *,
+            CASE :section
+                WHEN 'datasets' THEN ARRAY[task, dataset]
+                WHEN 'k-shot' THEN ARRAY[task, CAST(k_shot AS VARCHAR)]
+                WHEN 'categories' THEN ARRAY[task, dataset, category]
+                WHEN 'worst' THEN ARRAY[
+                    task, dataset, category, CAST(k_shot AS VARCHAR), COALESCE(CAST(seed AS VARCHAR), ''), experiment
+                ]
+                ELSE ARRAY[task]
+            END AS row_key,
+            1.0 / COUNT(*) OVER (PARTITION BY series, category) AS share
+        FROM cells
+        WHERE gap IS NOT NULL AND abs_gap >= :least
+    ) AS keyed
+) AS weighted
 CROSS JOIN (
     SELECT 'semantic' AS name, :branch_a AS branch, 1 AS sign
     UNION ALL SELECT 'memory', :branch_b, 1
     UNION ALL SELECT 'gap', :branch_b, 1
     UNION ALL SELECT 'gap', :branch_a, -1
 ) AS quantity
-WHERE keyed.row_key IN (SELECT UNNEST(STRING_TO_ARRAY(:shown, CHR(30))))
+JOIN run_keys AS runs
+    ON runs.run_number = CASE quantity.branch WHEN :branch_a THEN weighted.semantic_run ELSE weighted.memory_run END

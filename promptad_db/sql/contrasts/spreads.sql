@@ -1,14 +1,13 @@
--- One row a contrast and place, a task and category: sums over its test images. appearances is in how many of its AUROCs every
--- image is at least; images of a place are one where they have one name. Of the contrast itself it has the value, the weights
+-- One row a contrast, task and category: sums over its test images. appearances is in how many of its AUROCs every image is at
+-- least; images of a task and category are one where they have one name. Of the contrast itself it has the value, the weights
 -- added up (0 for a difference), how many AUROCs it is made of, and how many are 0 or 1. A contrast is left out where one of
--- its AUROCs has no scored.
+-- its AUROCs has no placements.
 WITH weighted AS MATERIALIZED (
     SELECT
-        contrast, run_id, task, category, branch, auroc,
+        row_key, quantity, run_id, level, task, category, branch, auroc,
         CAST(weight AS DOUBLE PRECISION) AS weight,
-        CASE task WHEN 'cls' THEN 'image' ELSE 'pixel' END AS level,
-        DENSE_RANK() OVER (ORDER BY contrast) AS number,
-        DENSE_RANK() OVER (ORDER BY task, dataset, category) AS place,
+        DENSE_RANK() OVER (ORDER BY row_key, quantity) AS contrast,
+        DENSE_RANK() OVER (ORDER BY task, dataset, category) AS test_set,
         DENSE_RANK() OVER (ORDER BY run_id, category, branch) AS unit
     FROM terms
 ),
@@ -32,20 +31,19 @@ units AS MATERIALIZED (
 ),
 whole AS MATERIALIZED (
     SELECT
-        weighted.number,
-        MIN(weighted.contrast) AS contrast,
+        weighted.contrast, weighted.row_key, weighted.quantity,
         SUM(weighted.weight * weighted.auroc) AS value,
         SUM(weighted.weight) AS weight,
         COUNT(*) AS terms,
         COUNT(CASE WHEN weighted.auroc <= 0 OR weighted.auroc >= 1 THEN 1 END) AS extremes
     FROM weighted
     LEFT JOIN units ON units.unit = weighted.unit
-    GROUP BY weighted.number
+    GROUP BY weighted.contrast, weighted.row_key, weighted.quantity
     HAVING COUNT(*) = COUNT(CASE WHEN ABS(units.auroc - weighted.auroc) < 1e-9 THEN 1 END)
 ),
 by_image AS (
     SELECT
-        weighted.number, weighted.place, scored.image,
+        weighted.contrast, weighted.test_set, scored.image,
         COUNT(*) AS appearances,
         MAX(CASE WHEN scored.n_pos > 0 THEN 1 ELSE 0 END) AS has_pos,
         MAX(CASE WHEN scored.n_neg > 0 THEN 1 ELSE 0 END) AS has_neg,
@@ -58,12 +56,12 @@ by_image AS (
         AND scored.branch = units.branch
         AND scored.level = units.level
     JOIN weighted ON weighted.unit = units.unit
-    JOIN whole ON whole.number = weighted.number
-    GROUP BY weighted.number, weighted.place, scored.image
+    JOIN whole ON whole.contrast = weighted.contrast
+    GROUP BY weighted.contrast, weighted.test_set, scored.image
 ),
 sums AS (
     SELECT
-        number, place,
+        contrast, test_set,
         SUM(positive * positive) AS positive,
         SUM(negative * negative) AS negative,
         SUM(positive * negative) AS mixed,
@@ -74,12 +72,13 @@ sums AS (
         COUNT(*) AS n,
         MIN(appearances) AS appearances
     FROM by_image
-    GROUP BY number, place
+    GROUP BY contrast, test_set
 )
-SELECT whole.contrast, places.task, whole.value, whole.weight, whole.terms, whole.extremes, sums.*
+SELECT
+    whole.row_key, whole.quantity, test_sets.task, whole.value, whole.weight, whole.terms, whole.extremes, sums.*
 FROM sums
-JOIN whole ON whole.number = sums.number
+JOIN whole ON whole.contrast = sums.contrast
 JOIN (
-    SELECT DISTINCT place, task FROM weighted
-) AS places ON places.place = sums.place
-ORDER BY whole.contrast, sums.place
+    SELECT DISTINCT test_set, task FROM weighted
+) AS test_sets ON test_sets.test_set = sums.test_set
+ORDER BY sums.contrast, sums.test_set

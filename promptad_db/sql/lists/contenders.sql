@@ -1,27 +1,23 @@
--- One row a task, variant, branch and category: the AUROC averaged over seeds, then over K, and in how many cells; of repeated
--- runs the latest counts. Oracles choose with the label's help and do not contend.
-WITH latest AS (
+-- One row a task, method, variant, branch and category: the AUROC averaged over seeds, then over K, and in how many cells; of
+-- repeated runs the latest counts. What knows the test labels does not contend.
+WITH seed_averages AS (
     SELECT
-        chosen.task, chosen.variant, chosen.dataset, chosen.k_shot, numbers.category, numbers.branch, numbers.auroc,
-        ROW_NUMBER() OVER (
-            PARTITION BY chosen.task, chosen.variant, chosen.dataset, chosen.k_shot, chosen.seed, numbers.category,
-                numbers.branch
-            ORDER BY chosen.number DESC
-        ) AS age
-    FROM numbers
-    JOIN chosen ON chosen.number = numbers.number
-    WHERE numbers.auroc IS NOT NULL AND numbers.branch <> 'reported_oracle' AND NOT STARTS_WITH(numbers.branch, 'oracle')
-),
-seed_means AS (
-    SELECT task, variant, branch, dataset, category, k_shot, COUNT(*) AS cells, AVG(auroc) AS auroc
-    FROM latest
-    WHERE age = 1
-    GROUP BY task, variant, branch, dataset, category, k_shot
+        run_keys.task, run_keys.method, run_keys.variant, run_auroc.branch, run_keys.dataset, run_auroc.category,
+        run_keys.k_shot,
+        COUNT(*) AS cells,
+        AVG(run_auroc.auroc) AS auroc
+    FROM run_auroc
+    JOIN run_keys ON run_keys.run_number = run_auroc.run_number
+    LEFT JOIN branch_kinds ON branch_kinds.branch = run_auroc.branch
+    WHERE run_auroc.recency = 1 AND run_auroc.auroc IS NOT NULL AND NOT COALESCE(branch_kinds.upper_bound, FALSE)
+    GROUP BY
+        run_keys.task, run_keys.method, run_keys.variant, run_auroc.branch, run_keys.dataset, run_auroc.category,
+        run_keys.k_shot
 )
 SELECT
-    task, variant, branch, dataset, category,
+    task, method, variant, branch, dataset, category,
     CAST(SUM(cells) AS BIGINT) AS cells,
     AVG(auroc) AS auroc
-FROM seed_means
-GROUP BY task, variant, branch, dataset, category
-ORDER BY task, variant, branch, dataset, category
+FROM seed_averages
+GROUP BY task, method, variant, branch, dataset, category
+ORDER BY task, method, variant, branch, dataset, category

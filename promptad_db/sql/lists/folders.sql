@@ -1,12 +1,5 @@
--- One row a run that the filters choose, the oldest first: where its folder is.
-SELECT run_id, folder
-FROM runs
-WHERE (CAST(:tasks AS VARCHAR[]) IS NULL OR task = ANY(CAST(:tasks AS VARCHAR[])))
-    AND (CAST(:experiments AS VARCHAR[]) IS NULL OR experiment = ANY(CAST(:experiments AS VARCHAR[])))
-    AND (CAST(:datasets AS VARCHAR[]) IS NULL OR dataset = ANY(CAST(:datasets AS VARCHAR[])))
-    AND (CAST(:k_shots AS BIGINT[]) IS NULL OR k_shot = ANY(CAST(:k_shots AS BIGINT[])))
-    AND (CAST(:seeds AS BIGINT[]) IS NULL OR seed = ANY(CAST(:seeds AS BIGINT[])))
-    AND (CAST(:methods AS VARCHAR[]) IS NULL OR method = ANY(CAST(:methods AS VARCHAR[])))
-    AND (CAST(:variants AS VARCHAR[]) IS NULL OR variant = ANY(CAST(:variants AS VARCHAR[])))
-    AND (CAST(:run_ids AS VARCHAR[]) IS NULL OR run_id = ANY(CAST(:run_ids AS VARCHAR[])))
-ORDER BY created_at, run_id
+-- One row a run of the selection, the oldest first: where its folder is.
+SELECT runs.run_id, runs.folder
+FROM run_keys
+JOIN runs ON runs.run_id = run_keys.run_id
+ORDER BY run_keys.run_number

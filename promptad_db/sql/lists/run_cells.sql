@@ -19,13 +19,15 @@ SELECT
     MAX(CASE WHEN numbers.branch = 'memory' THEN numbers.auroc END) AS memory,
     MAX(CASE WHEN numbers.branch = 'memory' THEN numbers.auroc END)
         - MAX(CASE WHEN numbers.branch = 'semantic' THEN numbers.auroc END) AS gap,
-    MAX(CASE
-        WHEN numbers.branch NOT IN ('semantic', 'memory') AND STRPOS(numbers.branch, 'oracle') = 0 THEN numbers.auroc
-    END) AS best_fusion,
+    MAX(CASE WHEN branches.kind IN ('fusion', 'gate') THEN numbers.auroc END) AS best_fusion,
     run_categories.n_images AS images,
     run_categories.n_anomalous AS anomalous
 FROM run_categories
 LEFT JOIN numbers ON numbers.category = run_categories.category
+LEFT JOIN branches
+    ON branches.run_id = run_categories.run_id
+    AND branches.category = numbers.category
+    AND branches.branch = numbers.branch
 WHERE run_categories.run_id = :run_id
 GROUP BY run_categories.category, run_categories.n_images, run_categories.n_anomalous
 ORDER BY run_categories.category

@@ -1,8 +1,8 @@
 -- Every variant of the selection, the one that ran first above: how many of its runs were repeated, and its runs.
 SELECT
     variant,
-    COUNT(CASE WHEN twins > 1 THEN 1 END) AS repeated,
+    COUNT(CASE WHEN repeats > 1 THEN 1 END) AS repeated,
     STRING_AGG(run_id, ' ') AS run_ids
-FROM chosen
+FROM run_keys
 GROUP BY variant
-ORDER BY MIN(number)
+ORDER BY MIN(run_number)

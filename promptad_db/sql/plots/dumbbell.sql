@@ -1,4 +1,20 @@
 -- One row a cell, of each task those with the largest gaps: both AUROCs with their intervals where there are any.
+WITH ranked AS (
+    SELECT
+        *,
+        COUNT(*) OVER (PARTITION BY task) AS cells,
+        ROW_NUMBER() OVER (
+            PARTITION BY task ORDER BY abs_gap DESC, dataset, category, k_shot, seed, run_number
+        ) AS rank_of_gap
+    FROM cells
+    WHERE gap IS NOT NULL
+),
+intervals AS (
+    SELECT run_keys.run_number, metrics.category, metrics.branch, metrics.value, metrics.ci_low, metrics.ci_high
+    FROM run_keys
+    JOIN metrics ON metrics.run_id = run_keys.run_id AND metrics.level = run_keys.level
+    WHERE metrics.metric = 'auroc' AND metrics.ci_low IS NOT NULL AND metrics.branch IN (:branch_a, :branch_b)
+)
 SELECT
     ranked.task, ranked.experiment, ranked.method, ranked.variant, ranked.dataset, ranked.category, ranked.k_shot,
     ranked.seed,
@@ -13,31 +29,16 @@ SELECT
     second.ci_high AS high_b,
     ranked.provenance,
     ranked.cells
-FROM (
-    SELECT
-        cells.*,
-        COUNT(*) OVER (PARTITION BY task) AS cells,
-        ROW_NUMBER() OVER (
-            PARTITION BY task ORDER BY abs_gap DESC, dataset, category, k_shot, seed, number
-        ) AS place_of_gap
-    FROM cells
-    WHERE age = 1 AND gap IS NOT NULL
-) AS ranked
-LEFT JOIN metrics AS first
-    ON first.run_id = ranked.run_id
+FROM ranked
+LEFT JOIN intervals AS first
+    ON first.run_number = ranked.semantic_run
     AND first.category = ranked.category
     AND first.branch = :branch_a
-    AND first.level = CASE ranked.task WHEN 'cls' THEN 'image' ELSE 'pixel' END
-    AND first.metric = 'auroc'
     AND first.value = ranked.semantic
-    AND first.ci_low IS NOT NULL
-LEFT JOIN metrics AS second
-    ON second.run_id = ranked.run_id
+LEFT JOIN intervals AS second
+    ON second.run_number = ranked.memory_run
     AND second.category = ranked.category
     AND second.branch = :branch_b
-    AND second.level = CASE ranked.task WHEN 'cls' THEN 'image' ELSE 'pixel' END
-    AND second.metric = 'auroc'
     AND second.value = ranked.memory
-    AND second.ci_low IS NOT NULL
-WHERE ranked.place_of_gap <= :top
-ORDER BY ranked.task, ranked.place_of_gap
+WHERE ranked.rank_of_gap <= :top
+ORDER BY ranked.task, ranked.rank_of_gap

@@ -3,7 +3,7 @@ SELECT
     dataset, category, k_shot, seed, task, semantic, memory, gap,
     ABS(gap) AS abs_gap,
     CASE WHEN gap > 0 THEN :branch_a WHEN gap < 0 THEN :branch_b WHEN gap = 0 THEN 'tie' END AS weak_branch,
-    provenance
+    provenance, of_two_runs
 FROM (
     SELECT
         means.dataset, means.category, means.task,
@@ -17,12 +17,15 @@ FROM (
             WHEN SUM(means.reported_cells) = SUM(means.cells) THEN 'reported'
             WHEN SUM(means.approx_cells) = SUM(means.cells) THEN 'approx'
             ELSE 'mixed'
-        END AS provenance
+        END AS provenance,
+        SUM(means.cells_of_two_runs) > 0 AS of_two_runs
     FROM seed_means AS means
     LEFT JOIN (
-        SELECT dataset, category, task, CASE WHEN MIN(seed) = MAX(seed) THEN MIN(seed) END AS seed
+        SELECT
+            dataset, category, task,
+            CASE WHEN MIN(seed) = MAX(seed) AND COUNT(seed) = COUNT(*) THEN MIN(seed) END AS seed
         FROM cells
-        WHERE age = 1
+        WHERE gap IS NOT NULL
         GROUP BY dataset, category, task
     ) AS seeds ON seeds.dataset = means.dataset AND seeds.category = means.category AND seeds.task = means.task
     WHERE means.cells > 0

@@ -4,7 +4,7 @@
 -- alone encode + text. Cells without these timings, or without an AUROC of semantic, memory or max, are left out.
 WITH stages AS (
     SELECT
-        cells.number, cells.category,
+        cells.setting, cells.category, cells.run_number,
         MAX(timings.n_images) AS images,
         SUM(CASE WHEN timings.stage = 'encode' THEN timings.seconds END) AS encode,
         COALESCE(SUM(CASE WHEN timings.stage = 'encode_semantic' THEN timings.seconds END), 0) AS encode_semantic,
@@ -13,35 +13,36 @@ WITH stages AS (
         COALESCE(SUM(CASE WHEN timings.stage = 'fuse' THEN timings.seconds END), 0) AS fuse
     FROM cells
     JOIN timings ON timings.run_id = cells.run_id AND timings.category = cells.category
-    WHERE cells.age = 1 AND timings.n_images > 0
-    GROUP BY cells.number, cells.category
+    WHERE NOT cells.of_two_runs AND timings.n_images > 0
+    GROUP BY cells.setting, cells.category, cells.run_number
 ),
 aurocs AS (
     SELECT
-        numbers.number, numbers.category,
+        stages.setting, stages.category,
         MAX(CASE WHEN numbers.branch = 'semantic' THEN numbers.auroc END) AS semantic,
         MAX(CASE WHEN numbers.branch = 'memory' THEN numbers.auroc END) AS memory,
         MAX(CASE WHEN numbers.branch = 'max' THEN numbers.auroc END) AS fused
-    FROM numbers
-    JOIN stages ON stages.number = numbers.number AND stages.category = numbers.category
-    GROUP BY numbers.number, numbers.category
+    FROM stages
+    JOIN run_auroc AS numbers ON numbers.run_number = stages.run_number AND numbers.category = stages.category
+    GROUP BY stages.setting, stages.category
 ),
 timed AS (
     SELECT
-        stages.number, stages.category, stages.images, aurocs.semantic, aurocs.memory, aurocs.fused,
+        stages.setting, stages.category, stages.images, aurocs.semantic, aurocs.memory,
+        aurocs.fused,
         stages.encode + stages.text_seconds + stages.memory_seconds + stages.fuse AS both_seconds,
         stages.encode - stages.encode_semantic + stages.memory_seconds AS memory_alone,
         stages.encode + stages.text_seconds AS semantic_alone
     FROM stages
-    JOIN aurocs ON aurocs.number = stages.number AND aurocs.category = stages.category
+    JOIN aurocs ON aurocs.setting = stages.setting AND aurocs.category = stages.category
     WHERE stages.encode + stages.text_seconds + stages.memory_seconds IS NOT NULL
         AND aurocs.semantic + aurocs.memory + aurocs.fused IS NOT NULL
 ),
-seed_means AS (
+averaged AS (
     SELECT
-        cells.task, cells.dataset, cells.place, cells.category,
-        COUNT(timed.number) AS cells,
-        COUNT(*) - COUNT(timed.number) AS left_out,
+        cells.task, cells.dataset, cells.series, cells.category,
+        COUNT(timed.setting) AS cells,
+        COUNT(*) - COUNT(timed.setting) AS left_out,
         SUM(timed.images) AS images,
         SUM(timed.both_seconds) AS both_seconds,
         SUM(timed.memory_alone) AS memory_alone,
@@ -50,9 +51,8 @@ seed_means AS (
         AVG(timed.memory) AS memory,
         AVG(timed.semantic) AS semantic
     FROM cells
-    LEFT JOIN timed ON timed.number = cells.number AND timed.category = cells.category
-    WHERE cells.age = 1
-    GROUP BY cells.task, cells.dataset, cells.place, cells.category
+    LEFT JOIN timed ON timed.setting = cells.setting AND timed.category = cells.category
+    GROUP BY cells.task, cells.dataset, cells.series, cells.category
 )
 SELECT
     task, dataset,
@@ -67,6 +67,6 @@ SELECT
     AVG(memory) AS memory_mean,
     AVG(semantic) AS semantic_mean,
     AVG(fused) - AVG(memory) AS given_up
-FROM seed_means
+FROM averaged
 GROUP BY task, dataset
 ORDER BY task, dataset

@@ -2,7 +2,9 @@
 
 -- See selection/weak_cells.sql. Both gaps are to the reference's memory branch; the largest gain stands first.
 WITH settings AS (
-    SELECT DISTINCT trial, series, variant, dataset, k_shot, seed, task FROM chosen
+    SELECT DISTINCT
+        setting_across_variants AS of_variants, setting_across_seeds AS series, variant, dataset, k_shot, seed, task
+    FROM run_keys
 )
 SELECT
     settings.variant, settings.dataset, weak_cells.category, settings.k_shot, settings.seed, settings.task,
@@ -13,7 +15,7 @@ SELECT
     (weak_cells.semantic - weak_cells.reference_semantic)
         / (weak_cells.reference_memory - weak_cells.reference_semantic) AS share_closed
 FROM weak_cells
-JOIN settings ON settings.trial = weak_cells.trial AND settings.series = weak_cells.series
+JOIN settings ON settings.of_variants = weak_cells.of_variants AND settings.series = weak_cells.series
 WHERE weak_cells.repaired = 1
 ORDER BY
     weak_cells.semantic - weak_cells.reference_semantic DESC,

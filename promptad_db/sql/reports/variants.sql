@@ -7,26 +7,23 @@ WITH compared AS (
         own.series, own.category, own.branch, own.auroc,
         reference.auroc AS reference_auroc,
         own.auroc - reference.auroc AS delta,
-        GREATEST(own.precision, reference.precision) * 0.999999 AS tie_within
+        GREATEST(own.tolerance, reference.tolerance) AS tolerance
     FROM variant_numbers AS own
     JOIN variant_numbers AS reference
-        ON reference.trial = own.trial AND reference.category = own.category AND reference.branch = own.branch
+        ON reference.of_variants = own.of_variants AND reference.category = own.category AND reference.branch = own.branch
     WHERE NOT own.of_reference AND reference.of_reference
 ),
 seed_means AS (
     SELECT
         series, branch, category,
         COUNT(*) AS cells,
-        COUNT(CASE WHEN delta > tie_within THEN 1 END) AS wins,
-        COUNT(CASE WHEN -delta > tie_within THEN 1 END) AS losses,
+        COUNT(CASE WHEN delta > tolerance THEN 1 END) AS wins,
+        COUNT(CASE WHEN -delta > tolerance THEN 1 END) AS losses,
         AVG(auroc) AS auroc,
         AVG(reference_auroc) AS reference_auroc,
         AVG(delta) AS delta
     FROM compared
     GROUP BY series, branch, category
-),
-named AS (
-    SELECT DISTINCT series, task, dataset, variant FROM chosen
 ),
 means AS (
     SELECT
@@ -38,7 +35,7 @@ means AS (
         CAST(SUM(seed_means.wins) AS BIGINT) AS wins,
         CAST(SUM(seed_means.losses) AS BIGINT) AS losses
     FROM seed_means
-    JOIN named ON named.series = seed_means.series
+    JOIN series_names AS named ON named.series = seed_means.series
     GROUP BY named.task, named.dataset, named.variant, seed_means.branch
 ),
 by_series AS (
@@ -46,12 +43,12 @@ by_series AS (
     FROM variant_numbers
     GROUP BY series, of_reference, branch
 ),
-there AS (
+counts AS (
     SELECT
         named.task, named.dataset, named.variant, by_series.of_reference, by_series.branch,
         CAST(SUM(by_series.cells) AS BIGINT) AS cells
     FROM by_series
-    JOIN named ON named.series = by_series.series
+    JOIN series_names AS named ON named.series = by_series.series
     GROUP BY named.task, named.dataset, named.variant, by_series.of_reference, by_series.branch
 ),
 weak AS (
@@ -60,7 +57,7 @@ weak AS (
         COUNT(*) AS cells,
         CAST(SUM(weak_cells.repaired) AS BIGINT) AS repaired
     FROM weak_cells
-    JOIN named ON named.series = weak_cells.series
+    JOIN series_names AS named ON named.series = weak_cells.series
     GROUP BY named.task, named.dataset, named.variant
 )
 SELECT
@@ -71,9 +68,11 @@ SELECT
     means.cells - means.wins - means.losses AS ties,
     means.losses,
     CASE WHEN own.branch = :branch_a THEN COALESCE(weak.cells, 0) END AS weak_cells,
-    CASE WHEN own.branch = :branch_a THEN COALESCE(weak.repaired, 0) END AS repaired
-FROM there AS own
-LEFT JOIN there AS reference
+    CASE WHEN own.branch = :branch_a THEN COALESCE(weak.repaired, 0) END AS repaired,
+    branch_kinds.kind, branch_kinds.supervision, branch_kinds.upper_bound
+FROM counts AS own
+LEFT JOIN branch_kinds ON branch_kinds.branch = own.branch
+LEFT JOIN counts AS reference
     ON reference.task = own.task
     AND reference.dataset = own.dataset
     AND reference.branch = own.branch

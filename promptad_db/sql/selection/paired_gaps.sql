@@ -1,6 +1,5 @@
--- The table of half the widths of the paired 95 % intervals of gaps; a cell without placements of both branches has none.
-CREATE TEMPORARY TABLE paired_gaps AS
+-- One row a run and category: half the width of the paired 95 % interval of the gap; a cell without placements of both branches has none.
 SELECT
-    UNNEST(CAST(:numbers AS BIGINT[])) AS number,
+    UNNEST(CAST(:numbers AS BIGINT[])) AS run_number,
     UNNEST(CAST(:names AS VARCHAR[])) AS category,
     UNNEST(CAST(:half_widths AS DOUBLE PRECISION[])) AS half_width

@@ -1,5 +1,4 @@
--- Make published: one row a published mean, from the columns of the shipped table, AUROCs as fractions, NULL for unknown.
-CREATE TEMPORARY TABLE published AS
+-- One row a published mean, from the columns of the shipped table, AUROCs as fractions, NULL for unknown.
 SELECT
     method COLLATE "C" AS method,
     dataset COLLATE "C" AS dataset,

@@ -1,24 +1,11 @@
--- One row a cell (per method and variant of an experiment): semantic and memory AUROC, gap = memory - semantic, 0..1;
--- weak_branch is the lower one, 'tie' when they are equal or differ by less than the reported numbers' precision.
+-- One row a cell (per method and variant of an experiment): semantic and memory AUROC, gap = memory - semantic, 0..1, of the
+-- latest run that has both, else of the latest of each (of_two_runs); weak_branch is the lower one, 'tie' when they are equal
+-- or differ by less than the reported numbers' precision.
 SELECT
-    experiment, method, variant, dataset, category, k_shot, seed, task, semantic, memory,
-    memory - semantic AS gap,
-    ABS(memory - semantic) AS abs_gap,
-    CASE
-        WHEN memory - semantic IS NULL THEN NULL
-        WHEN memory = semantic OR ABS(memory - semantic) < precision * 0.999999 THEN 'tie'
-        WHEN memory > semantic THEN 'semantic'
-        ELSE 'memory'
-    END AS weak_branch,
-    provenance
-FROM (
-    SELECT
-        experiment, method, variant, dataset, category, k_shot, seed, task,
-        MAX(CASE WHEN branch = 'semantic' THEN auroc END) AS semantic,
-        MAX(CASE WHEN branch = 'memory' THEN auroc END) AS memory,
-        MAX(precision) AS precision,
-        CASE WHEN MIN(provenance) = MAX(provenance) THEN MIN(provenance) ELSE 'mixed' END AS provenance
-    FROM branch_auroc
-    WHERE branch IN ('semantic', 'memory')
-    GROUP BY experiment, method, variant, dataset, category, k_shot, seed, task
-) AS both_branches
+    cells.experiment, cells.method, cells.variant, cells.dataset, cells.category, cells.k_shot, cells.seed, cells.task,
+    cells.semantic, cells.memory, cells.gap, cells.abs_gap, cells.weak_branch, cells.provenance, cells.of_two_runs,
+    semantic_run.run_id AS semantic_run_id,
+    memory_run.run_id AS memory_run_id
+FROM cells
+LEFT JOIN run_keys AS semantic_run ON semantic_run.run_number = cells.semantic_run
+LEFT JOIN run_keys AS memory_run ON memory_run.run_number = cells.memory_run

@@ -1,4 +1,4 @@
--- One row a method and variant of an experiment: CLS and SEG side by side, AUROCs and gaps 0..1;
+-- One row a method and variant of an experiment that has cells of both tasks: CLS and SEG side by side, AUROCs and gaps 0..1;
 -- abs_gap_ratio is the mean absolute gap of SEG over that of CLS.
 SELECT
     cls.experiment, cls.method, cls.variant,

@@ -1,22 +1,9 @@
 -- One row a task and fusion rule (per method and variant of an experiment): its mean AUROC over cells, and what it gains
--- over the better of the two branches and over memory alone, 0..1. oracle rules use the labels: upper bounds.
+-- over the better of the two branches and over memory alone, 0..1, seeds averaged first; upper_bound says that the rule uses
+-- the labels, supervision what else it knows of test images.
 SELECT
-    fused.experiment, fused.method, fused.variant, fused.task,
-    fused.branch AS rule,
-    COUNT(*) AS cells,
-    AVG(fused.auroc) AS mean,
-    AVG(fused.auroc - GREATEST(pair.semantic, pair.memory)) AS gain_over_better_branch,
-    AVG(fused.auroc - pair.memory) AS gain_over_memory,
-    COUNT(CASE WHEN fused.auroc > pair.memory THEN 1 END) AS cells_above_memory
-FROM branch_auroc AS fused
-JOIN branch_gap AS pair
-    ON pair.experiment = fused.experiment
-    AND pair.method = fused.method
-    AND pair.variant = fused.variant
-    AND pair.dataset = fused.dataset
-    AND pair.category = fused.category
-    AND pair.k_shot = fused.k_shot
-    AND pair.seed IS NOT DISTINCT FROM fused.seed
-    AND pair.task = fused.task
-WHERE fused.branch NOT IN ('semantic', 'memory') AND fused.auroc IS NOT NULL AND pair.gap IS NOT NULL
-GROUP BY fused.experiment, fused.method, fused.variant, fused.task, fused.branch
+    experiment, method, variant, task,
+    branch AS rule,
+    cells, mean, gain_over_better_branch, gain_over_memory, cells_above_memory, kind, supervision, upper_bound,
+    cells_of_several_runs
+FROM gains

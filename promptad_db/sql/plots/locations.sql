@@ -6,6 +6,6 @@ SELECT
     cells.gap, cells.run_id, runs.folder
 FROM cells
 JOIN runs ON runs.run_id = cells.run_id
-WHERE cells.age = 1
 ORDER BY
-    COALESCE(cells.abs_gap, -1) DESC, cells.task, cells.dataset, cells.category, cells.k_shot, cells.seed, cells.number
+    COALESCE(cells.abs_gap, -1) DESC, cells.task, cells.dataset, cells.category, cells.k_shot, cells.seed,
+    cells.run_number

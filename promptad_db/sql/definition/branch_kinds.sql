@@ -1,0 +1,9 @@
+-- One row a branch: what its runs say it is. A name that is an upper bound or supervised in one of them is so in all.
+SELECT
+    branches.branch,
+    CASE WHEN MIN(branches.kind) = MAX(branches.kind) THEN MIN(branches.kind) ELSE 'mixed' END AS kind,
+    MAX(branches.supervision) AS supervision,
+    MAX(CASE WHEN branches.kind = 'oracle' THEN 1 ELSE 0 END) = 1 AS upper_bound
+FROM branches
+JOIN run_keys ON run_keys.run_id = branches.run_id
+GROUP BY branches.branch

@@ -1,0 +1,2 @@
+-- The categories that the filters choose; it ends the text of run_auroc.
+WHERE CAST(:categories AS VARCHAR[]) IS NULL OR category = ANY(CAST(:categories AS VARCHAR[]))

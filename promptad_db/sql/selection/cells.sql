@@ -1,0 +1,26 @@
+-- One row a cell, as cells, with one setting a cell: one with both branches first, of these baseline, then the latest. Seeds
+-- and categories are averaged over whatever setting counts.
+SELECT *
+FROM (
+    SELECT
+        run_keys.experiment, run_keys.method, run_keys.variant, run_keys.dataset, gap_cells.category, run_keys.k_shot,
+        run_keys.seed, run_keys.task, gap_cells.semantic, gap_cells.memory, gap_cells.gap, gap_cells.abs_gap,
+        gap_cells.weak_branch, gap_cells.provenance, gap_cells.tolerance, gap_cells.semantic_run, gap_cells.memory_run,
+        gap_cells.run_number, gap_cells.of_two_runs, gap_cells.setting,
+        run_keys.cell_across_seeds AS series,
+        0 AS sweep,
+        run_keys.run_id, run_keys.level, run_keys.cell,
+        CAST(SUM(gap_cells.runs) OVER same_cell AS BIGINT) AS runs,
+        MIN(run_keys.variant) OVER same_cell <> MAX(run_keys.variant) OVER same_cell AS of_several_variants,
+        ROW_NUMBER() OVER (
+            PARTITION BY run_keys.cell, gap_cells.category
+            ORDER BY
+                CASE WHEN gap_cells.semantic_run IS NULL OR gap_cells.memory_run IS NULL THEN 1 ELSE 0 END,
+                CASE WHEN run_keys.variant = 'baseline' THEN 0 ELSE 1 END,
+                gap_cells.run_number DESC
+        ) AS priority
+    FROM gap_cells
+    JOIN run_keys ON run_keys.run_number = gap_cells.run_number
+    WINDOW same_cell AS (PARTITION BY run_keys.cell, gap_cells.category)
+) AS ranked
+WHERE priority = 1
