@@ -185,6 +185,55 @@ def test_every_view_and_report_file_loads_with_its_comment():
     assert order.index("run_keys") < order.index("run_auroc") < order.index("cells") < order.index("branch_gap")
 
 
+@pytest.mark.parametrize(
+    ("head", "wrong"),
+    [
+        ("-- x\n", "task"),
+        ("-- x\n-- parameters: task, k_shot\n", "k_shot"),
+        ("-- x\n-- parameters: k_shot\n", "k_shot, task"),
+    ],
+)
+def test_a_parameter_that_is_not_declared_or_not_used_is_refused_when_the_file_is_loaded(
+    tmp_path, monkeypatch, head, wrong
+):
+    folder = tmp_path / "sql" / "lists"
+    folder.mkdir(parents=True)
+    (folder / "mine.sql").write_text(f"{head}SELECT * FROM runs WHERE task = :task")
+    monkeypatch.setattr(sql_files.resources, "files", lambda _package: tmp_path)
+    with pytest.raises(ValueError, match=rf"^sql/lists/mine.sql: {wrong}: declared or used, not both$"):
+        sql_files.load_sql("lists", "mine")
+
+
+def test_the_database_says_itself_what_its_tables_views_and_columns_mean():
+    migrate.init("promptad.duckdb")
+    database = open_db()
+    tables_and_views = dict(
+        database.query(
+            "SELECT table_name, comment FROM duckdb_tables() UNION ALL SELECT view_name, comment FROM duckdb_views() WHERE NOT internal"
+        ).rows
+    )
+    assert all(tables_and_views.values())
+    assert all(
+        comment.startswith("Raw: ") for name, comment in tables_and_views.items() if name in tables.metadata.tables
+    )
+    assert tables_and_views["branch_gap"] == sql_files.load_sql("views", "branch_gap").title
+    columns = {
+        row[:2]: row[2]
+        for row in database.query(
+            "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal"
+        ).rows
+    }
+    assert all(columns.values())
+    assert columns["branch_gap", "gap"] == "memory - semantic, -1..1."
+    assert columns["categories", "kind"] == "texture or object; NULL where that is not known."
+    comments = sql_files.load_comments()
+    used = {column for _, column in columns}
+    assert set(comments["columns"]) <= used, "a comment on a column that is not there"
+    assert all(
+        (table, column) in columns for table in set(comments) - {"tables", "columns"} for column in comments[table]
+    )
+
+
 def test_the_views_agree_with_the_report(gate_place, cli):
     report = json.loads(
         cli("report", "--section", "summary", "--format", "json", "--db", gate_place / "promptad.duckdb").out

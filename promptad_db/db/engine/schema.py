@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from promptad_db.db.engine.sql_files import load_views
+from promptad_db.db.engine.sql_files import load_comments, load_views
 from promptad_db.errors import DatabaseError, SchemaError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from alembic.script import Script
 
     from promptad_db.db.engine.place import Place
+    from promptad_db.db.engine.sql_files import SqlFile
 
 REVISION_TABLE = "promptad_revision"
 
@@ -61,8 +62,29 @@ def views_made_anew(connection: sa.Connection) -> Iterator[None]:
     for view in reversed(views):
         connection.execute(sa.text(f"DROP VIEW IF EXISTS {view.name}"))
     yield
-    for view in views if revision_of(connection) == HEAD else ():
-        connection.exec_driver_sql(f"CREATE VIEW {view.name} AS {view.sql}")
+    if revision_of(connection) == HEAD:
+        for view in views:
+            connection.exec_driver_sql(f"CREATE VIEW {view.name} AS {view.sql}")
+        _comment(connection, views)
+
+
+def _comment(connection: sa.Connection, views: list[SqlFile]) -> None:
+    """Let the database say itself what its tables, views and columns mean."""
+    comments = load_comments()
+    kinds = {**dict.fromkeys(comments["tables"], "TABLE"), **{view.name: "VIEW" for view in views}}
+    about = {**comments["tables"], **{view.name: view.title for view in views}}
+    columns = connection.exec_driver_sql(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+    )
+    statements = [f"COMMENT ON {kind} {name} IS {_quoted(about[name])}" for name, kind in kinds.items()]
+    for table, column in columns:
+        meaning = comments.get(table, {}).get(column) or comments["columns"][column]
+        statements.append(f'COMMENT ON COLUMN {table}."{column}" IS {_quoted(meaning)}')
+    connection.exec_driver_sql(";\n".join(statements), execution_options={"no_parameters": True})
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def revisions() -> Iterator[str]:

@@ -1,14 +1,18 @@
-"""The loader of the .sql files: the file name is the name, the leading comment is the documentation."""
+"""The loader of the .sql files: the file name is the name, the leading comment is the documentation, and its last line declares
+the parameters.
+"""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
 VIEWS = ("definition", "views")
 
+_DECLARED = "parameters: "
 _BIND = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
@@ -30,10 +34,16 @@ def load_sql(folder: str, name: str) -> SqlFile:
     comment = []
     while lines and lines[0].startswith("--"):
         comment.append(lines.pop(0).removeprefix("--").strip())
+    declared = (
+        comment.pop().removeprefix(_DECLARED).split(", ") if comment and comment[-1].startswith(_DECLARED) else []
+    )
     sql = "\n".join(lines).strip().removesuffix(";")
     if not comment or not sql:
         raise ValueError(f"sql/{folder}/{name}.sql: needs a leading comment and a query")
-    return SqlFile(name, " ".join(comment), sql, frozenset(_BIND.findall(sql)))
+    wrong = set(declared) ^ set(_BIND.findall(sql))
+    if wrong:
+        raise ValueError(f"sql/{folder}/{name}.sql: {', '.join(sorted(wrong))}: declared or used, not both")
+    return SqlFile(name, " ".join(comment), sql, frozenset(declared))
 
 
 def names(folder: str) -> list[str]:
@@ -57,6 +67,11 @@ def load_views() -> list[SqlFile]:
         for view in ready:
             ordered.append(waiting.pop(view.name))
     return ordered
+
+
+def load_comments() -> dict[str, dict[str, str]]:
+    """What tables and columns mean: ``tables`` by table, ``columns`` by column, and what differs in one table by its name."""
+    return tomllib.loads((resources.files("promptad_db") / "sql" / "comments.toml").read_text("utf-8"))
 
 
 def _of_both_branches(view: SqlFile) -> SqlFile:

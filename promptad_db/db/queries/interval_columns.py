@@ -6,6 +6,7 @@ seeds or categories. A number over cells has one where every one of its cells ha
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 NOTE = "[low, high] and *_ci_low, *_ci_high: 95 % intervals over the sampling of test images, not of shots, seeds or categories"
 
 _ROUNDED = 1e-11
+_DIGITS_OF_P = 9
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,17 @@ def add_p_values(section: Section, columns: Columns, found: Mapping[Key, Contras
 
 def _inserted(result: ResultSet, after: str, name: str, values: Sequence[float | None], kind: str) -> ResultSet:
     place = result.columns.index(after) + 1
-    rounded = [value if value is None or kind == "p" else round(value, DECIMALS) for value in values]
+    rounded = [None if value is None else _rounded(value, kind) for value in values]
     return replace(
         result,
         columns=(*result.columns[:place], name, *result.columns[place:]),
         rows=[(*row[:place], value, *row[place:]) for row, value in zip(result.rows, rounded, strict=True)],
         kinds={**result.kinds, name: kind},
     )
+
+
+def _rounded(value: float, kind: str) -> float:
+    """Without the last digits, which depend on the order in which a database adds; a small p value keeps nine of its own."""
+    if kind != "p" or value <= 0:
+        return round(value, DECIMALS)
+    return round(value, max(DECIMALS, _DIGITS_OF_P - 1 - math.floor(math.log10(value))))

@@ -1,4 +1,5 @@
 -- The largest errors first; an error is estimate - truth.
+-- parameters: branch_a, branch_b
 SELECT
     cells.dataset, cells.category, cells.k_shot, cells.seed, cells.task,
     estimates.semantic AS semantic_estimate,

@@ -1,4 +1,5 @@
 -- The old-style estimates from the score means of the cells' own runs: max AUROC x branch mean / larger branch mean.
+-- parameters: branch_a, branch_b
 SELECT
     cells.setting, cells.category,
     fused.auroc * means.semantic / means.larger AS semantic,

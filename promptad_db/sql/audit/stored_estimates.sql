@@ -1,4 +1,5 @@
 -- The stored old-style estimates (approx) of the cells' settings, the latest of each branch.
+-- parameters: branch_a, branch_b
 SELECT
     setting, category,
     MAX(CASE WHEN branch = :branch_a THEN approx END) AS semantic,

@@ -1,4 +1,5 @@
 -- One row a cell of the second of two branches, of the run that the cell takes it from.
+-- parameters: label
 SELECT
     cells.task, cells.level, :label AS branch, cells.dataset, cells.category, cells.k_shot, cells.seed,
     cells.memory AS auroc,

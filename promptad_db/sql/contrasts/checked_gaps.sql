@@ -1,4 +1,5 @@
 -- Terms of the gap, memory less semantic, of each cell of a slice of the runs that are checked.
+-- parameters: slice
 SELECT
     ARRAY[CAST(checked.run_number AS VARCHAR), checked.category], '', checked.run_id, checked.level, checked.task,
     checked.dataset, checked.category, metrics.branch, CASE metrics.branch WHEN 'memory' THEN 1 ELSE -1 END, metrics.value

@@ -1,4 +1,5 @@
 -- Terms of the section fusion: the mean of each rule, and its gains over the better branch of each cell and over memory.
+-- parameters: branch_a, branch_b
 WITH weighted AS (
     SELECT
         *,

@@ -1,5 +1,6 @@
 -- Terms of the sections that set both branches side by side: semantic, memory and gap of each of their rows, of cells with an
 -- absolute gap of :least or more.
+-- parameters: branch_a, branch_b, least, section
 SELECT
     weighted.row_key, quantity.name, runs.run_id, weighted.level, weighted.task, weighted.dataset, weighted.category,
     quantity.branch, quantity.sign * weighted.weight,

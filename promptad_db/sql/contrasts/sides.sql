@@ -1,5 +1,6 @@
 -- Terms of compare: the means of both sides and their difference, over all cells of a task and branch (totals) or category by
 -- category (categories).
+-- parameters: first_branch, second_branch, section
 WITH weighted AS (
     SELECT
         *,

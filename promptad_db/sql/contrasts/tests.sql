@@ -1,5 +1,6 @@
 -- Terms of the section significance: in each cell memory - semantic, each fusion - memory, and each fusion - the better branch,
 -- of those with both runs in a slice; of those with runs in two slices where :slice is -1.
+-- parameters: branch_a, branch_b, slice
 WITH better AS (
     SELECT
         *,

@@ -1,5 +1,6 @@
 -- One row a setting, category and other branch: its AUROC beside both branches, 0..1, all of one run wherever a run has the
 -- three, the latest such; only where none has, its latest run beside the pair of gap_cells.
+-- parameters: branch_a, branch_b
 WITH pairs AS (
     SELECT
         run_number, category,

@@ -1,5 +1,6 @@
 -- One row a setting and category: both branches side by side, 0..1, gap = memory - semantic. They are of one run wherever a run
 -- has both, the latest such; only where none has, of the latest run of each.
+-- parameters: branch_a, branch_b
 WITH runs_of_both AS (
     SELECT *, COUNT(*) OVER (PARTITION BY run_number, category) AS branches
     FROM run_auroc

@@ -1,4 +1,5 @@
 -- One row a series of seeds and category: the cells counted, and their AUROCs and gaps averaged over seeds.
+-- parameters: branch_a, branch_b
 SELECT
     series, sweep, category,
     MIN(experiment) AS experiment,

@@ -1,5 +1,6 @@
 -- One row a task, tested pair and category: the difference averaged over seeds, then over K, and in how many cells. Pairs are
 -- memory - semantic, each fusion - memory and each fusion - the better branch of a cell.
+-- parameters: branch_a, branch_b
 WITH gains AS (
     SELECT
         task, dataset, category, k_shot, branch,

@@ -1,4 +1,5 @@
 -- The runs that have one cell, the one that counts first: baseline's, else the latest.
+-- parameters: category, dataset, experiment, k_shot, seed, task
 SELECT runs.run_id, runs.experiment, runs.method, runs.variant, runs.status, runs.created_at
 FROM runs
 JOIN run_categories ON run_categories.run_id = runs.run_id

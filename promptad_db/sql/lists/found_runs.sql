@@ -1,5 +1,6 @@
 -- A page of the runs that a search finds, in the order asked for, with the mean AUROC of both branches over the
 -- categories of each (the exact one, else the reported one); ``matches`` counts all that were found.
+-- parameters: dataset, direction, experiment, k_shot, method, search, seed, size, skip, sort, status, tag, task, variant
 WITH found AS (
     SELECT
         runs.run_id, runs.experiment, runs.method, runs.variant, runs.task, runs.dataset, runs.k_shot, runs.seed,

@@ -1,4 +1,5 @@
 -- The protocols of some runs: what must be equal for numbers to be comparable.
+-- parameters: run_ids
 SELECT DISTINCT
     task, protocol, selection,
     COALESCE(model_name, 'unknown') AS backbone,

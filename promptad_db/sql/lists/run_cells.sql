@@ -1,5 +1,6 @@
 -- The categories of one run: the AUROC of both branches at the level of its task (the exact one, else the reported one),
 -- the gap, memory - semantic, and the best fusion but for the oracles.
+-- parameters: run_id
 WITH numbers AS (
     SELECT
         metrics.category, metrics.branch,

@@ -1,2 +1,3 @@
 -- What the database knows of one run.
+-- parameters: run_id
 SELECT * FROM runs WHERE run_id = :run_id

@@ -1,4 +1,5 @@
 -- Every run, the newest first.
+-- parameters: datasets, experiments, tag, tasks
 SELECT
     runs.run_id, runs.experiment, runs.method, runs.variant, runs.task, runs.dataset, runs.k_shot, runs.seed, runs.status,
     COUNT(run_categories.category) AS categories,

@@ -1,4 +1,5 @@
 -- What each stage took with one backbone: seconds summed over cells and their test images.
+-- parameters: model_name, pretrained
 SELECT
     runs.task, runs.variant, runs.k_shot, timings.stage,
     COUNT(*) AS cells,

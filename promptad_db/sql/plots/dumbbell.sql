@@ -1,4 +1,5 @@
 -- One row a cell, of each task those with the largest gaps: both AUROCs with their intervals where there are any.
+-- parameters: branch_a, branch_b, top
 WITH ranked AS (
     SELECT
         *,

@@ -1,4 +1,5 @@
 -- One row a task, fusion and branch that it is set against: the mean and the percentiles of its gain over the cells.
+-- parameters: branch_b
 WITH gains AS (
     SELECT
         task,

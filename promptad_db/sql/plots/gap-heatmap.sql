@@ -1,4 +1,5 @@
 -- One row a category, K and task, averaged over seeds: the AUROC of both branches, and the gap of the second to the first.
+-- parameters: branch_a, branch_b
 SELECT
     dataset, category, k_shot, task,
     :branch_a AS branch_a,

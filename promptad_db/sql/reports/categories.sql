@@ -1,4 +1,5 @@
 -- Each category, averaged over K; k_shot and seed stand where there is only one.
+-- parameters: branch_a, branch_b
 SELECT
     dataset, category, k_shot, seed, task, semantic, memory, gap,
     ABS(gap) AS abs_gap,

@@ -1,4 +1,5 @@
 -- The cells that a variant repairs: its semantic branch leaves less than half of a weak one's gap to memory.
+-- parameters: top
 
 -- See selection/weak_cells.sql. Both gaps are to the reference's memory branch; the largest gain stands first.
 WITH settings AS (

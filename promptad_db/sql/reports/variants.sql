@@ -1,4 +1,5 @@
 -- Each variant against the reference over the cells that both ran; wins count the cells where the variant is higher.
+-- parameters: branch_a, branch_b, shown
 
 -- delta is variant - reference. left_out counts the cells where only one of the two has an AUROC. weak_cells and repaired
 -- are those of selection/weak_cells.sql, for the semantic branch alone.

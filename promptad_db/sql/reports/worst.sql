@@ -1,4 +1,5 @@
 -- The cells with the largest gap.
+-- parameters: min_gap, top
 SELECT
     dataset, category, k_shot, seed, task, semantic, memory, gap, abs_gap, weak_branch, provenance, of_two_runs,
     experiment

@@ -1,4 +1,5 @@
 -- The runs that the filters choose; it ends the text of run_keys.
+-- parameters: datasets, experiments, k_shots, methods, run_ids, seeds, tasks, variants
 WHERE (CAST(:tasks AS VARCHAR[]) IS NULL OR task = ANY(CAST(:tasks AS VARCHAR[])))
     AND (CAST(:experiments AS VARCHAR[]) IS NULL OR experiment = ANY(CAST(:experiments AS VARCHAR[])))
     AND (CAST(:datasets AS VARCHAR[]) IS NULL OR dataset = ANY(CAST(:datasets AS VARCHAR[])))

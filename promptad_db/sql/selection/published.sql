@@ -1,4 +1,5 @@
 -- One row a published mean, from the columns of the shipped table, AUROCs as fractions, NULL for unknown.
+-- parameters: auxiliary, backbone, confirmed, dataset, k_shot, level, mean, method, of_categories, protocol, rendered, resolution, seeds, selection, source, std
 SELECT
     method COLLATE "C" AS method,
     dataset COLLATE "C" AS dataset,

@@ -1,4 +1,5 @@
 -- One row a run, category and branch, as true_numbers, of one provenance alone.
+-- parameters: provenance
 SELECT run_number, setting, category, branch, auroc, :provenance AS provenance, precision
 FROM (
     SELECT

@@ -1,4 +1,5 @@
 -- One row a setting, category and branch of those shown or paired, by its latest run, where there is an AUROC.
+-- parameters: branch_a, branch_b, reference, shown
 SELECT
     run_keys.setting_across_variants AS of_variants,
     run_keys.setting_across_seeds AS series,

@@ -1,6 +1,7 @@
 -- One row a variant and cell in which the reference's semantic branch is the weak one by min_gap or more, and by more than the
 -- precision. It is repaired where the variant's semantic branch is nearer than half that gap to the reference's memory branch,
 -- or above it: a memory branch that became worse repairs nothing.
+-- parameters: branch_a, min_gap, reference
 SELECT
     own.of_variants, own.series, own.category,
     weak.semantic AS reference_semantic,
