@@ -1,0 +1,84 @@
+"""What a number is, as marks that stand beside it: estimate, upper bound, supervised, epoch chosen on the test set.
+
+A row says it in the columns ``kind`` (base, fusion, oracle, gate, by_type), ``supervision`` (what of test images was
+used, NULL for nothing), ``upper_bound``, ``provenance`` and ``selection``. A row without ``kind`` is what the reserved
+name of its branch says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+BRANCH_COLUMNS = ("branch", "rule", "gate", "contender")
+"""The columns that name what a row is of; a row has one of them at most."""
+
+_SUPERVISION = {
+    "oracle": "test labels",
+    "gate": "test labels of other categories",
+    "by_type": "defect types",
+}
+_RESERVED = {
+    f"{name}{calibration}": kind
+    for name, kind in (
+        ("oracle", "oracle"), ("reported_oracle", "oracle"), ("gate", "gate"), ("gate_hard", "gate"), ("by_type", "by_type"),
+    )
+    for calibration in ("", "_minmax", "_rank", "_zscore_normal")
+}  # fmt: skip
+_SYMBOLS = "*†‡§‖¶"
+
+
+class Mark(NamedTuple):
+    """A symbol behind a name or a number, and what it means; ``may_win`` tells whether the number may be the best."""
+
+    symbol: str
+    meaning: str
+    may_win: bool = False
+
+
+ESTIMATE = Mark("*", "approx: estimated from score means without ground truth, not a measured AUROC")
+UPPER_BOUND = Mark("†", "upper bound: it chooses with the labels of the test images")
+BEST_ON_TEST = Mark("‖", "the epoch was chosen by test AUROC (best_on_test)", may_win=True)
+REPORTED = Mark("¶", "reported, in part or whole: taken from a file, not computed here", may_win=True)
+
+
+def branch_marks(name: Any, row: Mapping[str, Any]) -> tuple[Mark, ...]:
+    """The mark of what a branch or rule was made with, by its row, else by its reserved name; none for a fair one."""
+    kind = row.get("kind") or _RESERVED.get(name)
+    supervision = row.get("supervision") or _SUPERVISION.get(kind or "")
+    if row.get("upper_bound") or kind == "oracle":
+        return (UPPER_BOUND,)
+    if supervision is None:
+        return ()
+    return (Mark("‡" if kind == "gate" else "§", f"supervised: it uses {supervision}"),)
+
+
+def value_marks(row: Mapping[str, Any]) -> tuple[Mark, ...]:
+    """The marks of how the number of a row came about; none for an exact one of a fixed epoch."""
+    provenance = str(row.get("provenance") or "exact")
+    marks = []
+    if provenance == "approx":
+        marks.append(ESTIMATE)
+    elif provenance != "exact":
+        marks.append(REPORTED)
+    if row.get("selection") == "best_on_test":
+        marks.append(BEST_ON_TEST)
+    return tuple(marks)
+
+
+def may_win(name: Any, row: Mapping[str, Any]) -> bool:
+    """Whether the number of a row may be called the best: no upper bound, no supervised rule, no estimate."""
+    return all(mark.may_win for mark in (*branch_marks(name, row), *value_marks(row)))
+
+
+def marked(name: Any, marks: Iterable[Mark]) -> Any:
+    """A name with the symbols of its marks behind it; what is no text stays as it is."""
+    return f"{name}{''.join(mark.symbol for mark in marks)}" if isinstance(name, str) else name
+
+
+def footnotes(marks: Iterable[Mark]) -> list[str]:
+    """What the marks mean, each once, in the order of the symbols."""
+    ordered = sorted(set(marks), key=lambda mark: (_SYMBOLS.index(mark.symbol), mark.meaning))
+    return [f"{mark.symbol} {mark.meaning}" for mark in ordered]
