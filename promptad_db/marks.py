@@ -44,15 +44,21 @@ BEST_ON_TEST = Mark("‖", "the epoch was chosen by test AUROC (best_on_test)", 
 REPORTED = Mark("¶", "reported, in part or whole: taken from a file, not computed here", may_win=True)
 
 
-def branch_marks(name: Any, row: Mapping[str, Any]) -> tuple[Mark, ...]:
-    """The mark of what a branch or rule was made with, by its row, else by its reserved name; none for a fair one."""
+def described(name: Any, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``kind``, ``supervision`` and ``upper_bound`` of a branch or rule, by its row, else by its reserved name."""
     kind = row.get("kind") or _RESERVED.get(name)
     supervision = row.get("supervision") or _SUPERVISION.get(kind or "")
-    if row.get("upper_bound") or kind == "oracle":
+    return {"kind": kind, "supervision": supervision, "upper_bound": bool(row.get("upper_bound") or kind == "oracle")}
+
+
+def branch_marks(name: Any, row: Mapping[str, Any]) -> tuple[Mark, ...]:
+    """The mark of what a branch or rule was made with, see ``described``; none for a fair one."""
+    branch = described(name, row)
+    if branch["upper_bound"]:
         return (UPPER_BOUND,)
-    if supervision is None:
+    if branch["supervision"] is None:
         return ()
-    return (Mark("‡" if kind == "gate" else "§", f"supervised: it uses {supervision}"),)
+    return (Mark("‡" if branch["kind"] == "gate" else "§", f"supervised: it uses {branch['supervision']}"),)
 
 
 def value_marks(row: Mapping[str, Any]) -> tuple[Mark, ...]:

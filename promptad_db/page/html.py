@@ -24,7 +24,7 @@ class Figure:
 
     name: str
     title: str
-    said: str
+    alt_text: str
     spec: Markup
     notes: tuple[str, ...] = ()
 

@@ -123,12 +123,12 @@ def _card(shown: CellPage, at: int, by: str, *, pictures: bool) -> dict[str, Any
         }
         for branch in _maps_of(shown, by)
     ]
-    told = "label unknown" if label is None else LABELS[label] + (f", {kind}" if kind and label else "")
-    told += f"; {by} score {printed(result.scores[by][at])}"
+    description = "label unknown" if label is None else LABELS[label] + (f", {kind}" if kind and label else "")
+    description += f"; {by} score {printed(result.scores[by][at])}"
     return {
-        "name": name, "label": label, "score": float(result.scores[by][at]), "told": told, "seen": seen,
+        "name": name, "label": label, "score": float(result.scores[by][at]), "description": description, "seen": seen,
         "thumbnail": seen[0]["address"] if seen else None,
-        "shown": json.dumps({"name": name, "told": told, "pictures": seen}),
+        "shown": json.dumps({"name": name, "description": description, "pictures": seen}),
     }  # fmt: skip
 
 

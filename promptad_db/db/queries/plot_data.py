@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from promptad_db.cells.view import curves
@@ -84,7 +84,7 @@ def plot_data_and_notes(
         return _ranks(database, filters), []
     with connect.reading(database) as connection:
         filters, notes = select(connection, filters)
-        result = section_rows(connection, "plots", name, filters, top=top)
+        result = _of_provenance(section_rows(connection, "plots", name, filters, top=top), filters)
     if not result:
         raise NoRowsError(_nothing(name, filters), "see what there is: promptad-db report")
     if name == "dumbbell":
@@ -120,6 +120,14 @@ def one_cell(database: Where, filters: Filters) -> tuple[CellLocation, list[str]
     if not places[0].folder.is_dir():
         raise InputError(f"{places[0].folder}: the folder of the run is gone", "bring it back, or ingest it again")
     return places[0], notes
+
+
+def _of_provenance(result: ResultSet, filters: Filters) -> ResultSet:
+    """The rows with their provenance where they are estimates."""
+    if filters.provenance != "approx" or "provenance" in result.columns:
+        return result
+    rows = [(*row, filters.provenance) for row in result.rows]
+    return replace(result, columns=(*result.columns, "provenance"), rows=rows)
 
 
 def _long(cells: ResultSet) -> ResultSet:
