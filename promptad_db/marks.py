@@ -1,8 +1,8 @@
 """What a number is, as marks that stand beside it: estimate, upper bound, supervised, epoch chosen on the test set.
 
-A row says it in the columns ``kind`` (base, fusion, oracle, gate, by_type), ``supervision`` (what of test images was
-used, NULL for nothing), ``upper_bound``, ``provenance`` and ``selection``. A row without ``kind`` is what the reserved
-name of its branch says.
+A row says it in the columns ``kind`` (see records.Branch), ``supervision`` (what of test images was used, NULL for
+nothing), ``upper_bound``, ``provenance`` and ``selection``. A row without ``kind`` is what the reserved name of its
+branch says.
 """
 
 from __future__ import annotations
@@ -15,18 +15,6 @@ if TYPE_CHECKING:
 BRANCH_COLUMNS = ("branch", "rule", "gate", "contender")
 """The columns that name what a row is of; a row has one of them at most."""
 
-_SUPERVISION = {
-    "oracle": "test labels",
-    "gate": "test labels of other categories",
-    "by_type": "defect types",
-}
-_RESERVED = {
-    f"{name}{calibration}": kind
-    for name, kind in (
-        ("oracle", "oracle"), ("reported_oracle", "oracle"), ("gate", "gate"), ("gate_hard", "gate"), ("by_type", "by_type"),
-    )
-    for calibration in ("", "_minmax", "_rank", "_zscore_normal")
-}  # fmt: skip
 _SYMBOLS = "*†‡§‖¶"
 
 
@@ -46,9 +34,16 @@ REPORTED = Mark("¶", "reported, in part or whole: taken from a file, not comput
 
 def described(name: Any, row: Mapping[str, Any]) -> dict[str, Any]:
     """The ``kind``, ``supervision`` and ``upper_bound`` of a branch or rule, by its row, else by its reserved name."""
-    kind = row.get("kind") or _RESERVED.get(name)
-    supervision = row.get("supervision") or _SUPERVISION.get(kind or "")
-    return {"kind": kind, "supervision": supervision, "upper_bound": bool(row.get("upper_bound") or kind == "oracle")}
+    if row.get("kind") is None:
+        from promptad_db.fusion.recipes import branch_of  # loads numpy, and most rows do say what they are
+
+        branch = branch_of(name or "")
+        return {"kind": branch.kind, "supervision": branch.supervision, "upper_bound": branch.kind == "oracle"}
+    return {
+        "kind": row["kind"],
+        "supervision": row.get("supervision"),
+        "upper_bound": bool(row.get("upper_bound")) or row["kind"] == "oracle",
+    }
 
 
 def branch_marks(name: Any, row: Mapping[str, Any]) -> tuple[Mark, ...]:

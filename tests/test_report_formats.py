@@ -610,8 +610,12 @@ def test_estimates_of_other_sections_are_marked_at_their_provenance():
     assert "approx*" in text
     assert "exact*" not in text
     assert "* approx: estimated from score means" in text
-    assert text.startswith("worst — The cells with the largest gap. These are estimates")
-    assert "*" not in render((Section("worst", "", worst),), "csv")
+    assert text.startswith("worst — The cells with the largest gap.\n")
+    estimates = Section("worst", "The cells with the largest gap.", ResultSet(worst.columns, worst.rows[:1]))
+    assert (
+        render((estimates,), "latex").count("These are estimates from score means (approx), not measured AUROCs.") == 1
+    )
+    assert "*" not in render((estimates,), "csv")
 
 
 def test_the_paper_marks_reported_numbers_beside_exact_ones_and_epochs_chosen_on_the_test_set():

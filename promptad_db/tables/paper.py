@@ -58,8 +58,7 @@ def pivot_paper(section: Section) -> Section:
         for labels, row in rows.items()
     ]
     wide = [f"{dataset} K={k_shot}" for dataset, k_shot in settings]
-    estimated = any(record.get("provenance") == "approx" for record in records)
-    title = _TITLE_OF_ESTIMATES if estimated else section.title
+    title = _TITLE_OF_ESTIMATES if only_estimates(records) else section.title
     return Section(section.name, title, ResultSet((*shown, *wide), table, dict.fromkeys(wide, "auroc")))
 
 
@@ -70,6 +69,11 @@ def paper_footnotes(section: Section) -> list[str]:
     everywhere = {mark for record in records for mark in value_marks(record)} - shown
     of_branches = {mark for record in records for mark in branch_marks(record["branch"], record)}
     return [*(f"All: {mark.meaning}" for mark in sorted(everywhere)), *footnotes(of_branches | shown)]
+
+
+def only_estimates(records: Sequence[Record]) -> bool:
+    """Whether there are numbers, and none of them is an AUROC."""
+    return bool(records) and all(ESTIMATE in value_marks(record) for record in records)
 
 
 def _label(record: Record, name: str) -> Any:

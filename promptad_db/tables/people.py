@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.marks import BRANCH_COLUMNS, ESTIMATE, Mark, branch_marks, footnotes, marked, value_marks
-from promptad_db.tables.paper import is_paper, paper_footnotes, pivot_paper
+from promptad_db.tables.paper import is_paper, only_estimates, paper_footnotes, pivot_paper
 
 if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet, Section
@@ -25,8 +25,7 @@ def for_people(section: Section) -> Section:
         return section
     if is_paper(section):
         return pivot_paper(section)
-    estimated = any(row.get(_PROVENANCE) == "approx" for row in section.result.records())
-    title = f"{section.title} {_NO_AUROCS}".strip() if estimated else section.title
+    title = f"{section.title} {_NO_AUROCS}".strip() if only_estimates(section.result.records()) else section.title
     return replace(section, title=title, result=_marked(section.result))
 
 
