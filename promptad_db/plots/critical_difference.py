@@ -21,16 +21,26 @@ def draw(result: ResultSet, look: Look) -> Any:
     the overlaps: the middle of two mean ranks is within.
     """
     rows = labelled(result)
-    tasks = distinct(rows, "task")
-    beside = len(tasks) * (look.text_width(row["label"] for row in rows) + 3 * look.size)
-    width = look.panel(len(tasks), beside=beside, suits=340)
+    groups = _groups(rows)
+    beside = len(groups) * (look.text_width(row["label"] for row in rows) + 3 * look.size)
+    width = look.panel(len(groups), beside=beside, suits=340)
     named = sorted({(row["contender"], row["label"]) for row in rows})
     colours, _ = branch_scales(*zip(*named, strict=True))
-    panels = [_panel([row for row in rows if row["task"] == task], task, look, width, colours) for task in tasks]
-    return alt.concat(*panels, columns=len(tasks))
+    panels = [_panel(of_group, title, look, width, colours) for title, of_group in groups.items()]
+    return alt.concat(*panels, columns=len(groups))
 
 
-def _panel(rows: list[Row], task: str, look: Look, width: float, colours: alt.Scale) -> Any:
+def _groups(rows: list[Row]) -> dict[str, list[Row]]:
+    """The rows of each task, or task and method where there are several methods, by the heading of their panel."""
+    several = len({row.get("method") for row in rows}) > 1
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        heading = task_name(row["task"]) + (f", {row['method']}" if several else "")
+        groups.setdefault(heading, []).append(row)
+    return groups
+
+
+def _panel(rows: list[Row], heading: str, look: Look, width: float, colours: alt.Scale) -> Any:
     rows = sorted(rows, key=lambda row: (row["mean_rank"], row["contender"]))
     order = distinct(rows, "label")
     wide = rows[0]["critical_difference"]
@@ -53,7 +63,7 @@ def _panel(rows: list[Row], task: str, look: Look, width: float, colours: alt.Sc
     dots = base.mark_point(filled=True, size=look.size * 5, opacity=1).encode(x="mean_rank:Q")
     subtitle = [] if wide is None else ["bars that do not overlap differ", f"(Nemenyi, 0.05; CD = {wide:.2f})"]
     title = alt.Title(
-        f"{task_name(task)}, {rows[0]['categories']} categories",
+        f"{heading}, {rows[0]['categories']} categories",
         subtitle=subtitle, fontSize=look.size, subtitleFontSize=0.9 * look.size,
     )  # fmt: skip
     return alt.layer(bars, dots).properties(width=width, height=alt.Step(2 * look.size), title=title)
@@ -61,13 +71,12 @@ def _panel(rows: list[Row], task: str, look: Look, width: float, colours: alt.Sc
 
 def alt_text(result: ResultSet) -> str:
     """The mean ranks of each task, the best first."""
-    rows = labelled(result)
     sentences = []
-    for task in distinct(rows, "task"):
-        of_task = sorted((row for row in rows if row["task"] == task), key=lambda row: row["mean_rank"])
-        ranks = ", ".join(f"{row['label']} {row['mean_rank']:.2f}" for row in of_task)
-        wide = of_task[0]["critical_difference"]
+    for heading, of_group in _groups(labelled(result)).items():
+        best_first = sorted(of_group, key=lambda row: row["mean_rank"])
+        ranks = ", ".join(f"{row['label']} {row['mean_rank']:.2f}" for row in best_first)
+        wide = best_first[0]["critical_difference"]
         sentences.append(
-            f"{task_name(task)}: mean ranks {ranks}; critical difference {'unknown' if wide is None else f'{wide:.2f}'}."
+            f"{heading}: mean ranks {ranks}; critical difference {'unknown' if wide is None else f'{wide:.2f}'}."
         )
     return "Mean rank of each contender over the categories, 1 is best. " + " ".join(sentences)

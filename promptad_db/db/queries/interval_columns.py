@@ -93,7 +93,7 @@ def add_intervals(section: Section, columns: Columns, found: Mapping[Key, Contra
             of_rows = [found.get((*columns.key_of(record), contrast)) for record in result.records()]
             bounds = [(None, None) if one is None else one.interval() for one in of_rows]
             for end, kind in ((1, "ci_high"), (0, "ci_low")):
-                values = [pair[end] for pair in bounds]
+                values = [None if (bound := pair[end]) is None else round(bound, DECIMALS) for pair in bounds]
                 result = _inserted(result, column, f"{column}_{kind}", values, f"{kind}_of:{column}")
     return replace(section, result=result)
 
@@ -102,18 +102,22 @@ def add_p_values(section: Section, columns: Columns, found: Mapping[Key, Contras
     """The section with the p value of its delta as the last column; as it is where no delta has one."""
     result = section.result
     of_rows = [found.get((*columns.key_of(record), "delta")) for record in result.records()]
-    values = [None if one is None else one.p_value() for one in of_rows]
+    values = [None if one is None else _significant(one.p_value()) for one in of_rows]
     if not any(value is not None for value in values):
         return section
     return replace(section, result=_inserted(result, result.columns[-1], "p_value", values, "p"))
 
 
+def _significant(p_value: float | None) -> float | None:
+    """A p value without the digits that depend on the order in which a database adds; small ones keep as many as others."""
+    return None if p_value is None else float(f"{p_value:.{DECIMALS}g}")
+
+
 def _inserted(result: ResultSet, after: str, name: str, values: Sequence[float | None], kind: str) -> ResultSet:
     place = result.columns.index(after) + 1
-    rounded = [None if value is None else round(value, DECIMALS) for value in values]
     return replace(
         result,
         columns=(*result.columns[:place], name, *result.columns[place:]),
-        rows=[(*row[:place], value, *row[place:]) for row, value in zip(result.rows, rounded, strict=True)],
+        rows=[(*row[:place], value, *row[place:]) for row, value in zip(result.rows, values, strict=True)],
         kinds={**result.kinds, name: kind},
     )

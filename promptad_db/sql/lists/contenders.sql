@@ -1,27 +1,58 @@
--- One row a task, variant, branch and category: the AUROC averaged over seeds, then over K, and in how many cells; of repeated
--- runs the latest counts. Oracles choose with the label's help and do not contend.
+-- One row a task, method, variant, branch and category: the AUROC averaged over seeds, then over K (and experiments), and of
+-- which cells; of repeated runs the latest counts, and a cell where it is undefined is none. What chooses with the test labels
+-- does not contend.
 WITH latest AS (
-    SELECT
-        chosen.task, chosen.variant, chosen.dataset, chosen.k_shot, numbers.category, numbers.branch, numbers.auroc,
-        ROW_NUMBER() OVER (
-            PARTITION BY chosen.task, chosen.variant, chosen.dataset, chosen.k_shot, chosen.seed, numbers.category,
-                numbers.branch
-            ORDER BY chosen.number DESC
-        ) AS age
-    FROM numbers
-    JOIN chosen ON chosen.number = numbers.number
-    WHERE numbers.auroc IS NOT NULL AND numbers.branch <> 'reported_oracle' AND NOT STARTS_WITH(numbers.branch, 'oracle')
+    SELECT number, category, branch, auroc
+    FROM (
+        SELECT
+            numbers.*,
+            ROW_NUMBER() OVER (
+                PARTITION BY chosen.setting, numbers.category, numbers.branch ORDER BY numbers.number DESC
+            ) AS age
+        FROM numbers
+        JOIN chosen ON chosen.number = numbers.number
+    ) AS by_age
+    WHERE age = 1 AND auroc IS NOT NULL
 ),
-seed_means AS (
-    SELECT task, variant, branch, dataset, category, k_shot, COUNT(*) AS cells, AVG(auroc) AS auroc
+contending AS (
+    SELECT
+        chosen.task, chosen.method, chosen.variant, latest.branch, chosen.dataset, latest.category, chosen.cell,
+        chosen.place, latest.auroc
     FROM latest
-    WHERE age = 1
-    GROUP BY task, variant, branch, dataset, category, k_shot
+    JOIN chosen ON chosen.number = latest.number
+    WHERE NOT EXISTS (
+        SELECT 1
+        FROM branches
+        WHERE branches.run_id = chosen.run_id
+            AND branches.category = latest.category
+            AND branches.branch = latest.branch
+            AND branches.kind = 'oracle'
+    )
+),
+measured AS (
+    SELECT task, method, variant, branch, dataset, category, ARRAY_AGG(cell ORDER BY cell) AS cells
+    FROM contending
+    GROUP BY task, method, variant, branch, dataset, category
+),
+averages AS (
+    SELECT task, method, variant, branch, dataset, category, AVG(auroc) AS auroc
+    FROM (
+        SELECT task, method, variant, branch, dataset, category, AVG(auroc) AS auroc
+        FROM contending
+        GROUP BY task, method, variant, branch, dataset, category, place
+    ) AS seed_averages
+    GROUP BY task, method, variant, branch, dataset, category
 )
 SELECT
-    task, variant, branch, dataset, category,
-    CAST(SUM(cells) AS BIGINT) AS cells,
-    AVG(auroc) AS auroc
-FROM seed_means
-GROUP BY task, variant, branch, dataset, category
-ORDER BY task, variant, branch, dataset, category
+    averages.task, averages.method, averages.variant, averages.branch, averages.dataset, averages.category,
+    measured.cells, averages.auroc
+FROM averages
+JOIN measured
+    ON measured.task = averages.task
+    AND measured.method = averages.method
+    AND measured.variant = averages.variant
+    AND measured.branch = averages.branch
+    AND measured.dataset = averages.dataset
+    AND measured.category = averages.category
+ORDER BY
+    averages.task, averages.method, averages.variant, averages.branch, averages.dataset, averages.category
