@@ -97,6 +97,29 @@ def significance_section(connection: sa.Connection, filters: Filters) -> Section
     return Section("significance", TITLE, ResultSet(_COLUMNS, rows, _KINDS))
 
 
+def category_tests(database: Where, filters: Filters) -> list[dict[str, Any]]:
+    """Whether the two branches of the filters differ over categories, a row a task as in the section *significance*.
+
+    Each has ``task``, ``branch`` and ``against``, ``categories``, ``median_difference``, ``effect_size`` and ``p_value``, None
+    where fewer than two categories differ. Estimates are not tested.
+    """
+    if filters.provenance == "approx":
+        return []
+    against, branch = filters.branches
+    with connect.reading(database) as connection:
+        filters, _ = select(connection, filters)
+        rows = list_rows(connection, "category_differences", filters).records()
+    by_task: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if (row["branch"], row["against"]) == (branch, against):
+            by_task[row["task"]].append(row["difference"])
+    names = ("task", "branch", "against", "categories", "median_difference", "effect_size", "p_value")
+    return [
+        dict(zip(names, (task, branch, against, len(values), *_over_categories(values)), strict=True))
+        for task, values in by_task.items()
+    ]
+
+
 def critical_difference(database: Where, filters: Filters) -> ResultSet:
     """How branches, fusions and variants of a method rank over categories, best first: a critical-difference diagram.
 
