@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 BRANCH_COLUMNS = ("branch", "rule", "gate", "contender")
 """The columns that name what a row is of; a row has one of them at most."""
+KIND_COLUMNS = ("kind", "supervision", "upper_bound")
+SIDES = ("_a", "_b")
 
 _SYMBOLS = "*†‡§‖¶"
 
@@ -54,6 +56,18 @@ def branch_marks(name: Any, row: Mapping[str, Any]) -> tuple[Mark, ...]:
     if branch["supervision"] is None:
         return ()
     return (Mark("‡" if branch["kind"] == "gate" else "§", f"supervised: it uses {branch['supervision']}"),)
+
+
+def branches_of(row: Mapping[str, Any]) -> list[tuple[Any, Mapping[str, Any], str]]:
+    """The branches that a row names, each with what the row says of it and how the names of its columns end.
+
+    A row that sets two branches side by side names them in ``branch_a`` and ``branch_b``, and says what they are in
+    ``kind_a`` and so on.
+    """
+    sides = [end for end in SIDES if f"branch{end}" in row]
+    if sides:
+        return [(row[f"branch{end}"], {name: row.get(f"{name}{end}") for name in KIND_COLUMNS}, end) for end in sides]
+    return [(row[column], row, "") for column in BRANCH_COLUMNS if column in row]
 
 
 def value_marks(row: Mapping[str, Any]) -> tuple[Mark, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from promptad_db.marks import BRANCH_COLUMNS, ESTIMATE, Mark, branch_marks, marked, value_marks
+from promptad_db.marks import ESTIMATE, Mark, branch_marks, branches_of, marked, value_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet
 
 Row = dict[str, Any]
-_WHAT_IT_IS = ("kind", "supervision", "upper_bound")
 
 TASK_NAMES = {"cls": "CLS (images)", "seg": "SEG (pixels)"}
 
@@ -26,7 +25,7 @@ def labelled(result: ResultSet) -> list[Row]:
     """The rows, each with ``label``, its branch with its marks; of two branches ``label_a`` and ``label_b``."""
     rows = result.records()
     for row in rows:
-        for name, what, end in _branches_of(row):
+        for name, what, end in branches_of(row):
             row[f"label{end}"] = marked(name, branch_marks(name, what))
     return rows
 
@@ -34,24 +33,13 @@ def labelled(result: ResultSet) -> list[Row]:
 def marks_of(rows: Iterable[Row]) -> set[Mark]:
     """The marks of all branches of the rows, and whether they are estimates."""
     rows = list(rows)
-    marks = {mark for row in rows for name, what, _ in _branches_of(row) for mark in branch_marks(name, what)}
+    marks = {mark for row in rows for name, what, _ in branches_of(row) for mark in branch_marks(name, what)}
     return marks | {mark for row in rows for mark in value_marks(row) if mark == ESTIMATE}
 
 
 def auroc_name(rows: Iterable[Row]) -> str:
     """What the numbers of the rows are, for an axis or a sentence."""
     return marked("estimate", [ESTIMATE]) if ESTIMATE in marks_of(rows) else "AUROC"
-
-
-def _branches_of(row: Row) -> list[tuple[str, Row, str]]:
-    """The branches that a row names, each with what is known of it and the end of the names of its columns."""
-    one = [(row[column], row, "") for column in BRANCH_COLUMNS if column in row]
-    two = [
-        (row[f"branch{end}"], {name: row.get(f"{name}{end}") for name in _WHAT_IT_IS}, end)
-        for end in ("_a", "_b")
-        if f"branch{end}" in row
-    ]
-    return one + two
 
 
 def percent(fraction: float) -> str:

@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from promptad_db.marks import BRANCH_COLUMNS, ESTIMATE, Mark, branch_marks, footnotes, marked, value_marks
+from promptad_db.marks import (
+    BRANCH_COLUMNS,
+    ESTIMATE,
+    KIND_COLUMNS,
+    SIDES,
+    Mark,
+    branch_marks,
+    branches_of,
+    footnotes,
+    marked,
+    value_marks,
+)
 from promptad_db.tables.paper import is_paper, only_estimates, paper_footnotes, pivot_paper
 
 if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet, Section
 
-_SHOWN_AS_MARKS = ("kind", "supervision", "upper_bound")
+_SHOWN_AS_MARKS = {*KIND_COLUMNS, *(f"{name}{end}" for name in ("branch", *KIND_COLUMNS) for end in SIDES)}
 _PROVENANCE = "provenance"
 _NO_AUROCS = "These are estimates from score means (approx), not measured AUROCs."
 
@@ -35,14 +46,11 @@ def footnotes_of(section: Section) -> list[str]:
         return []
     if is_paper(section):
         return paper_footnotes(section)
-    column = _branch_column(section.result)
-    marks = [mark for row in section.result.records() for mark in _marks_of(row, column)]
-    return footnotes(marks)
+    return footnotes(mark for row in section.result.records() for mark in _marks_of(row))
 
 
-def _marks_of(row: dict[str, Any], column: str | None) -> list[Mark]:
-    marks = [] if column is None else [*branch_marks(row[column], row)]
-    return [*marks, *_of_provenance(row)]
+def _marks_of(row: dict[str, Any]) -> list[Mark]:
+    return [*(mark for name, what, _ in branches_of(row) for mark in branch_marks(name, what)), *_of_provenance(row)]
 
 
 def _of_provenance(row: dict[str, Any]) -> list[Mark]:
@@ -50,18 +58,15 @@ def _of_provenance(row: dict[str, Any]) -> list[Mark]:
     return [mark for mark in value_marks(row) if mark == ESTIMATE]
 
 
-def _branch_column(result: ResultSet) -> str | None:
-    return next((name for name in BRANCH_COLUMNS if name in result.columns), None)
-
-
 def _marked(result: ResultSet) -> ResultSet:
-    column = _branch_column(result)
+    column = next((name for name in BRANCH_COLUMNS if name in result.columns), None)
     kept = [name for name in result.columns if column is None or name not in _SHOWN_AS_MARKS]
     rows = []
     for row in result.records():
         new = dict(row)
         if column is not None:
-            new[column] = marked(row[column], branch_marks(row[column], row))
+            named = [marked(name, branch_marks(name, what)) for name, what, _ in branches_of(row)]
+            new[column] = named[0] if len(named) == 1 else ", ".join(named)
         if _PROVENANCE in row:
             new[_PROVENANCE] = marked(row[_PROVENANCE], _of_provenance(row))
         rows.append(tuple(new[name] for name in kept))

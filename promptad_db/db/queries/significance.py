@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from promptad_db.db.engine import connect
 from promptad_db.db.queries.contrasts import contrasts
+from promptad_db.db.queries.kind_columns import kind_values
 from promptad_db.db.queries.selection import DECIMALS, list_rows, select
+from promptad_db.marks import KIND_COLUMNS
 from promptad_db.result_set import ResultSet, Section
 from promptad_db.stats.student import signed_ranks
 from promptad_db.stats.uncertainty import holm
@@ -35,10 +37,9 @@ TITLE = (
     "Branch against branch: cells where the difference is more than sampling noise (p < 0.05 after Holm), and "
     "Wilcoxon's signed ranks over categories; a win is of the first."
 )
-_WHAT_IT_IS = ("kind", "supervision", "upper_bound")
 _COLUMNS = (
     "task", "branch", "against", "cells", "tested", "wins", "ties", "losses", "untested_because", "categories",
-    "median_difference", "effect_size", "p_value", *_WHAT_IT_IS,
+    "median_difference", "effect_size", "p_value", *KIND_COLUMNS,
 )  # fmt: skip
 _KINDS = {
     **dict.fromkeys(("wins", "ties", "losses"), "share_of:tested"),
@@ -92,8 +93,8 @@ def significance_section(connection: sa.Connection, filters: Filters) -> Section
         categories = list(group)
         values = [row["difference"] for row in categories]
         count = sum(row["cells"] for row in categories)
-        what_it_is = (kinds[pair[1]][name] for name in _WHAT_IT_IS)
-        rows.append((*pair, *cells[pair].outcome(count), len(values), *_over_categories(values), *what_it_is))
+        outcome = cells[pair].outcome(count)
+        rows.append((*pair, *outcome, len(values), *_over_categories(values), *kind_values(kinds, pair[1])))
     return Section("significance", TITLE, ResultSet(_COLUMNS, rows, _KINDS))
 
 
@@ -140,7 +141,7 @@ def critical_difference(database: Where, filters: Filters) -> ResultSet:
     ]
     columns = (
         "task", "method", "contender", "mean_rank", "categories", "critical_difference", "p_value", "not_distinguishable",
-        *_WHAT_IT_IS,
+        *KIND_COLUMNS,
     )  # fmt: skip
     return ResultSet(columns, ranked, {"mean_rank": "ratio", "critical_difference": "ratio", "p_value": "p"})
 
@@ -183,8 +184,8 @@ def _ranked(rows: list[dict[str, Any]], kinds: Mapping[str, Mapping[str, Any]]) 
     names = {one: f"{one[0]}: {one[1]}" if several else one[1] for one in contenders}
     for contender, rank in sorted(means.items(), key=lambda item: (item[1], names[item[0]])):
         near = [names[other] for other in means if other != contender and abs(means[other] - rank) < critical]
-        what_it_is = (kinds[contender[1]][name] for name in _WHAT_IT_IS)
-        yield names[contender], rank, blocks, critical, p_value, ", ".join(near) or None, *what_it_is
+        named = names[contender], rank, blocks, critical, p_value, ", ".join(near) or None
+        yield *named, *kind_values(kinds, contender[1])
 
 
 def _friedman(aurocs: list[list[float]]) -> float | None:

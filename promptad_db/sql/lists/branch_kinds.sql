@@ -1,8 +1,8 @@
--- One row a branch of the selection: what it is, what of test images it knows, and whether that makes it an upper bound; of runs
--- that say different things the strongest.
+-- One row a branch of the selection: what its runs say it is. A name that is an upper bound or supervised in one of them is so
+-- in all.
 SELECT
     branches.branch,
-    MAX(branches.kind) AS kind,
+    CASE WHEN MIN(branches.kind) = MAX(branches.kind) THEN MIN(branches.kind) ELSE 'mixed' END AS kind,
     MAX(branches.supervision) AS supervision,
     MAX(CASE WHEN branches.kind = 'oracle' THEN 1 ELSE 0 END) = 1 AS upper_bound
 FROM branches
