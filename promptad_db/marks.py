@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from promptad_db.records import Branch
+
 BRANCH_COLUMNS = ("branch", "rule", "gate", "contender")
 """The columns that name what a row is of; a row has one of them at most."""
 KIND_COLUMNS = ("kind", "supervision", "upper_bound")
@@ -34,13 +36,17 @@ BEST_ON_TEST = Mark("‖", "the epoch was chosen by test AUROC (best_on_test)", 
 REPORTED = Mark("¶", "reported, in part or whole: taken from a file, not computed here", may_win=True)
 
 
+def columns_of(branch: Branch) -> dict[str, Any]:
+    """The columns of a row that say what a branch is."""
+    return {"kind": branch.kind, "supervision": branch.supervision, "upper_bound": branch.kind == "oracle"}
+
+
 def described(name: Any, row: Mapping[str, Any]) -> dict[str, Any]:
     """The ``kind``, ``supervision`` and ``upper_bound`` of a branch or rule, by its row, else by its reserved name."""
     if row.get("kind") is None:
         from promptad_db.fusion.recipes import branch_of  # loads numpy, and most rows do say what they are
 
-        branch = branch_of(name or "")
-        return {"kind": branch.kind, "supervision": branch.supervision, "upper_bound": branch.kind == "oracle"}
+        return columns_of(branch_of(name or ""))
     return {
         "kind": row["kind"],
         "supervision": row.get("supervision"),

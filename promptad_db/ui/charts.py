@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
-from promptad_db.cells.view import curves
-from promptad_db.db.queries.plot_data import plot_data
+from promptad_db.db.queries.plot_data import curves_of_cell, plot_data
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.metrics import OneClassError
 from promptad_db.plots import alt_text, chart_script, draw
@@ -73,7 +72,7 @@ def _of_cell(request: Request, name: str) -> tuple[Any, str]:
 
 @lru_cache(maxsize=8)
 def _curves(folder: Path, category: str, level: Level, branches: tuple[str, ...], _changed: object) -> ResultSet:
-    return curves(folder, category, level, branches, steps=_STEPS)
+    return curves_of_cell(folder, category, level, branches, steps=_STEPS)
 
 
 def _answer(make: Callable[[], tuple[Any, str]]) -> Response:

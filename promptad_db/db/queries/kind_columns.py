@@ -1,16 +1,25 @@
-"""Columns that say what the branch of each row is: ``kind``, ``supervision`` and ``upper_bound``, see marks."""
+"""Columns that say what the numbers of each row are: ``kind``, ``supervision``, ``upper_bound``, ``provenance``; see marks."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from promptad_db.marks import KIND_COLUMNS
+from promptad_db.db.queries.selection import list_rows
+from promptad_db.marks import KIND_COLUMNS, SIDES, branch_marks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import sqlalchemy as sa
+
+    from promptad_db.db.queries.selection import Filters
     from promptad_db.result_set import ResultSet
+
+
+def kinds_of(connection: sa.Connection, filters: Filters) -> dict[str, dict[str, Any]]:
+    """What the branches of a selection are, by name."""
+    return {row["branch"]: row for row in list_rows(connection, "branch_kinds", filters).records()}
 
 
 def kind_values(kinds: Mapping[str, Mapping[str, Any]], branch: str) -> tuple[Any, ...]:
@@ -27,6 +36,24 @@ def with_kinds(result: ResultSet, kinds: Mapping[str, Mapping[str, Any]]) -> Res
 
 def with_kinds_of_sides(result: ResultSet, kinds: Mapping[str, Mapping[str, Any]], sides: tuple[str, str]) -> ResultSet:
     """The rows with the branches of both sides and what these are, in columns that end in _a and _b."""
-    added = tuple(f"{name}_{end}" for end in ("a", "b") for name in ("branch", *KIND_COLUMNS))
-    values = [value for branch in sides for value in (branch, *kind_values(kinds, branch))]
-    return replace(result, columns=(*result.columns, *added), rows=[(*row, *values) for row in result.rows])
+    values = {
+        f"{name}{end}": value
+        for end, branch in zip(SIDES, sides, strict=True)
+        for name, value in zip(("branch", *KIND_COLUMNS), (branch, *kind_values(kinds, branch)), strict=True)
+        if f"{name}{end}" not in result.columns
+    }
+    rows = [(*row, *values.values()) for row in result.rows]
+    return replace(result, columns=(*result.columns, *values), rows=rows)
+
+
+def with_provenance(result: ResultSet, filters: Filters) -> ResultSet:
+    """The rows of a selection of estimates with their provenance; other rows as they are."""
+    if filters.provenance != "approx" or "provenance" in result.columns:
+        return result
+    rows = [(*row, filters.provenance) for row in result.rows]
+    return replace(result, columns=(*result.columns, "provenance"), rows=rows)
+
+
+def kind_notes(kinds: Mapping[str, Mapping[str, Any]], branches: tuple[str, str]) -> list[str]:
+    """What a reader must know of the two branches that a report compares, where one of them is no fair one."""
+    return [f"{branch}: {mark.meaning}" for branch in branches for mark in branch_marks(branch, kinds.get(branch, {}))]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptad_db.db.engine import connect
 from promptad_db.db.queries.contrasts import contrasts
-from promptad_db.db.queries.kind_columns import kind_values
+from promptad_db.db.queries.kind_columns import kind_values, kinds_of
 from promptad_db.db.queries.selection import DECIMALS, list_rows, select
 from promptad_db.marks import KIND_COLUMNS
 from promptad_db.result_set import ResultSet, Section
@@ -87,7 +87,7 @@ def significance_section(connection: sa.Connection, filters: Filters) -> Section
     for (task, branch, against, *_), contrast in contrasts(connection, "tests", filters):
         cells[task, branch, against].add(contrast)
     rows = []
-    kinds = {row["branch"]: row for row in list_rows(connection, "branch_kinds", filters).records()}
+    kinds = kinds_of(connection, filters)
     differences = list_rows(connection, "category_differences", filters).records()
     for pair, group in groupby(differences, key=lambda row: (row["task"], row["branch"], row["against"])):
         categories = list(group)
@@ -133,7 +133,7 @@ def critical_difference(database: Where, filters: Filters) -> ResultSet:
     with connect.reading(database) as connection:
         filters, _ = select(connection, filters, each_variant=True)
         rows = list_rows(connection, "contenders", filters).records()
-        kinds = {row["branch"]: row for row in list_rows(connection, "branch_kinds", filters).records()}
+        kinds = kinds_of(connection, filters)
     ranked = [
         (*group, *row)
         for group, contenders in groupby(rows, key=lambda row: (row["task"], row["method"]))
