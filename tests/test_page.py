@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
 from html.parser import HTMLParser
@@ -15,6 +16,7 @@ from test_cli import HEAVY, loaded_by
 
 from promptad_db import ingest
 from promptad_db.page.html import json_inside
+from promptad_db.tables import FORMATS
 
 HOSTILE = "</script><script>alert(1)</script>"
 
@@ -108,6 +110,24 @@ def test_a_gap_of_exactly_zero_has_no_sign_on_the_page(cli):
     for zero in ("-0.00", "+0.00", "\N{MINUS SIGN}0.0", "-0.0,", "-0.0}"):
         assert zero not in re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL), zero
     assert "mean gap 0.00 points" in page
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_average_gap_of_zero_has_no_weak_branch_and_no_sign_in_any_format(cli, sign):
+    lab = Laboratory()
+    pairs = ((0.56, 0.61), (0.9, 0.96), (0.68, 0.57))
+    assert sum(memory - semantic for semantic, memory in pairs) != 0
+    for seed, pair in enumerate(pairs):
+        semantic, memory = pair[::sign]
+        lab.run({"tile": {"semantic": semantic, "memory": memory}}, seed=seed)
+    cli("ingest", "runs")
+    for style in FORMATS:
+        answer = cli("report", "--section", "categories,summary", "--format", style)
+        text = re.sub(r"<script.*?</script>", "", answer.out, flags=re.DOTALL)
+        assert "tie" in text
+        assert not re.search(r"[-+\u2212]0\.0|\$-\$0\.0", text), style
+    (row,) = json.loads(cli("report", "--section", "categories", "--format", "json").out)["categories"]
+    assert (row["gap"], row["abs_gap"], row["weak_branch"]) == (0, 0, "tie")
 
 
 def test_the_report_is_one_whole_file_below_5_megabytes(gate_report):
