@@ -73,3 +73,45 @@ def test_unknown_names_and_unshared_cells_are_no_rows(cli, make_run):
     answer = cli("compare", "a", "b")
     assert answer.code == 5
     assert "share no cell" in answer.err
+
+
+BRANCHES = {"memory": 0.6, "gate": 0.7, "oracle": 0.9, "oracle_mine": 0.5}
+
+
+def test_branches_of_a_comparison_say_what_they_are(cli, make_run):
+    for name in ("one", "two"):
+        make_run({"tile": BRANCHES}, experiment=name)
+    cli("ingest", "runs")
+    rows = {row["branch"]: row for row in told(cli("compare", "one", "two", "--format", "json"))["totals"]}
+    assert (rows["oracle"]["upper_bound"], rows["oracle"]["supervision"]) == (True, "test labels")
+    assert (rows["gate"]["kind"], rows["gate"]["upper_bound"]) == ("gate", False)
+    assert (rows["oracle_mine"]["kind"], rows["oracle_mine"]["supervision"]) == ("base", None)
+    for style in ("table", "md", "latex", "html"):
+        text = cli("compare", "one", "two", "--format", style).out
+        assert "upper bound: it chooses with the labels" in text
+        assert text.replace("$\\dagger$", "†").count("oracle†") == 2
+        assert "supervision" not in text
+
+
+def test_two_branches_are_marked_each_by_itself(cli, make_run):
+    make_run({"tile": BRANCHES}, experiment="one")
+    cli("ingest", "runs")
+    (row,) = told(cli("compare", "memory", "oracle", "--format", "json"))["totals"]
+    assert (row["branch_a"], row["kind_a"], row["upper_bound_a"]) == ("memory", "base", False)
+    assert (row["branch_b"], row["kind_b"], row["upper_bound_b"]) == ("oracle", "oracle", True)
+    text = cli("compare", "gate", "oracle").out
+    assert "gate‡, oracle†" in text
+    assert "‡ supervised: it uses test labels of other categories" in text
+    assert "branch a" not in text
+    answer = cli("compare", "memory", "oracle", "--branch", "max", "--by", "variant")
+    assert answer.code == 5
+
+
+def test_notes_of_a_comparison_are_part_of_its_files(cli, make_run):
+    make_run({"tile": {"semantic": 0.5}}, variant="a", protocol="one_class")
+    make_run({"tile": {"semantic": 0.6}}, variant="b", protocol="multi_class")
+    cli("ingest", "runs")
+    words = "the two differ in protocol; their numbers may not be comparable"
+    assert told(cli("compare", "a", "b", "--format", "json"))["notes"] == [{"note": words}]
+    for style in ("md", "latex", "html"):
+        assert words in cli("compare", "a", "b", "--format", style).out

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from test_cli import HEAVY, loaded_by
 
 from promptad_db import ingest
 from promptad_db.page.html import json_inside
+from promptad_db.tables import FORMATS
 
 HOSTILE = "</script><script>alert(1)</script>"
 
@@ -55,9 +58,76 @@ def test_the_finding_stands_on_top_in_a_sentence(gate_report):
     finding = re.search(r'<p class="finding">(.*?)</p>', gate_report)[1]
     assert finding == (
         "The weaker branch is semantic in 42 of 81 cells (51.9 %) at image level (CLS), and semantic in 56 of 81 cells "
-        "(69.1 %) at pixel level (SEG)."
+        "(69.1 %) at pixel level (SEG). "
+        "At image level (CLS) the difference is not significant over 27 categories (Wilcoxon&#39;s signed ranks, p = 0.1937). "
+        "At pixel level (SEG) the difference is significant in favour of memory over 27 categories (Wilcoxon&#39;s signed "
+        "ranks, p = 0.0187)."
     )
     assert "mean AUROC semantic 90.83 %, memory 94.63 %" in gate_report
+
+
+def test_the_page_names_what_was_run_when_and_where_it_is_stored(cli):
+    lab = Laboratory()
+    lab.run({"tile": both(0.5, 0.9), "wood": both(0.6, 0.8)}, experiment="first", method="PromptAD")
+    lab.run({"tile": both(0.5, 0.9)}, experiment="first", method="<b>Other", created_at="2026-02-03T00:00:00+00:00")
+    lab.run({"tile": both(0.5, 0.9)}, experiment="second")
+    cli("ingest", "runs")
+    page = cli("report", "--format", "html", "--experiment", "first").out
+    origin = re.findall(r'<p class="about">(.*?)</p>', page)[1]
+    assert origin == (
+        "Experiment first; methods &lt;b&gt;Other, PromptAD; 2 runs of 2026-01-01 to 2026-02-03; database promptad.duckdb; "
+        f"promptad-db {version('promptad-db')}."
+    )
+    assert (
+        "Experiment second; method m; 1 run of 2026-01-01;"
+        in cli("report", "--format", "html", "--experiment", "second").out
+    )
+
+
+@pytest.mark.parametrize(
+    ("gaps", "words"),
+    [
+        ([0.1, 0.2, 0.3, 0.1, 0.2, 0.3], "is significant in favour of memory over 6 categories"),
+        ([-0.1, -0.2, -0.3, -0.1, -0.2, -0.3], "is significant in favour of semantic over 6 categories"),
+        ([0.1, -0.2, 0.3, -0.1, 0.2, -0.3], "is not significant over 6 categories"),
+        ([0.1, 0.0], "cannot be tested over 2 categories"),
+        ([0.1], "cannot be tested over 1 category"),
+    ],
+)
+def test_the_headline_says_whether_the_difference_is_significant(cli, gaps, words):
+    Laboratory().run({f"c{index}": both(0.5, 0.5 + gap) for index, gap in enumerate(gaps)})
+    cli("ingest", "runs")
+    finding = re.search(r'<p class="finding">(.*?)</p>', cli("report", "--format", "html").out)[1]
+    assert f"At pixel level (SEG) the difference {words}" in finding
+
+
+def test_a_gap_of_exactly_zero_has_no_sign_on_the_page(cli):
+    Laboratory().run(
+        {"tile": {"semantic": 0.9, "memory": 0.9, "max": 0.9}, "wood": {"semantic": 0.8, "memory": 0.8, "max": 0.8}}
+    )
+    cli("ingest", "runs")
+    page = cli("report", "--format", "html").out
+    for zero in ("-0.00", "+0.00", "\N{MINUS SIGN}0.0", "-0.0,", "-0.0}"):
+        assert zero not in re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL), zero
+    assert "mean gap 0.00 points" in page
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_average_gap_of_zero_has_no_weak_branch_and_no_sign_in_any_format(cli, sign):
+    lab = Laboratory()
+    pairs = ((0.56, 0.61), (0.9, 0.96), (0.68, 0.57))
+    assert sum(memory - semantic for semantic, memory in pairs) != 0
+    for seed, pair in enumerate(pairs):
+        semantic, memory = pair[::sign]
+        lab.run({"tile": {"semantic": semantic, "memory": memory}}, seed=seed)
+    cli("ingest", "runs")
+    for style in FORMATS:
+        answer = cli("report", "--section", "categories,summary", "--format", style)
+        text = re.sub(r"<script.*?</script>", "", answer.out, flags=re.DOTALL)
+        assert "tie" in text
+        assert not re.search(r"[-+\u2212]0\.0|\$-\$0\.0", text), style
+    (row,) = json.loads(cli("report", "--section", "categories", "--format", "json").out)["categories"]
+    assert (row["gap"], row["abs_gap"], row["weak_branch"]) == (0, 0, "tie")
 
 
 def test_the_report_is_one_whole_file_below_5_megabytes(gate_report):
@@ -118,6 +188,9 @@ def test_other_branches_estimates_and_missing_branches_have_a_page_too(cli, make
 def test_estimates_are_never_shown_without_their_label(cli, gate_place):
     page = cli("report", "--format", "html", "--provenance", "approx", "--db", gate_place / "promptad.duckdb").out
     assert "By estimates, which are not AUROCs." in page
+    assert "mean estimate semantic" in page
+    assert "mean AUROC semantic" not in page
+    assert "Wilcoxon" not in page
 
 
 def test_the_gallery_shows_the_images_of_the_worst_cells(cli, tmp_path):

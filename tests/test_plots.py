@@ -18,7 +18,7 @@ from promptad_db.cells.view import curves, panels
 from promptad_db.db.queries.plot_data import plot_data
 from promptad_db.db.queries.selection import Filters
 from promptad_db.errors import InputError, NoRowsError, UsageError
-from promptad_db.plots import PLOTS, chart_script, draw, say
+from promptad_db.plots import PLOTS, alt_text, chart_script, draw
 from promptad_db.result_set import ResultSet
 from promptad_db.scoring import render_maps
 
@@ -57,19 +57,19 @@ def gate(gate_place):
 @pytest.mark.parametrize("name", OF_THE_GATE)
 def test_the_charts_of_the_measured_data_hold_all_81_cells_a_task(gate, name):
     result = plot_data(gate, name, Filters())
-    told = json.dumps(spec_of(name, result))
+    spec = json.dumps(spec_of(name, result))
     if name == "fusion":
         assert {row["cells"] for row in result.records()} == {81}
     else:
         assert len(result) == 162
-        assert "pipe_fryum" in told
-    assert say(name, result)
+        assert "pipe_fryum" in spec
+    assert alt_text(name, result)
 
 
 def test_the_heat_map_says_how_often_memory_is_better(gate):
-    said = say("gap-heatmap", plot_data(gate, "gap-heatmap", Filters()))
-    assert "memory is better in 56 of 81 squares" in said
-    assert "+34.09 points (capsules of visa at K=4)" in said
+    text = alt_text("gap-heatmap", plot_data(gate, "gap-heatmap", Filters()))
+    assert "memory is better in 56 of 81 squares" in text
+    assert "+34.09 points (capsules of visa at K=4)" in text
 
 
 def test_the_gains_of_max_are_those_of_the_report(gate):
@@ -83,8 +83,8 @@ def test_the_gains_of_max_are_those_of_the_report(gate):
 
 
 def test_the_audit_shows_the_largest_error(gate):
-    said = say("audit", plot_data(gate, "audit", Filters(tasks=("seg",))))
-    assert "86.35 points: semantic of carpet (mvtec) at K=1" in said
+    text = alt_text("audit", plot_data(gate, "audit", Filters(tasks=("seg",))))
+    assert "86.35 points: semantic of carpet (mvtec) at K=1" in text
 
 
 def test_the_dumbbell_shows_the_largest_gaps_and_says_that_there_are_more(gate):
@@ -98,7 +98,7 @@ def test_the_dumbbell_shows_the_largest_gaps_and_says_that_there_are_more(gate):
 def test_other_branches_are_compared_under_their_names(gate):
     result = plot_data(gate, "gap-heatmap", Filters(branches=("memory", "max"), tasks=("seg",)))
     assert {(row["branch_a"], row["branch_b"]) for row in result.records()} == {("memory", "max")}
-    assert "max is better in 64 of 81 squares" in say("gap-heatmap", result)
+    assert "max is better in 64 of 81 squares" in alt_text("gap-heatmap", result)
 
 
 def test_intervals_are_drawn_where_there_are_any(gate):
@@ -116,7 +116,64 @@ def test_critical_difference_mean_ranks_are_drawn_the_best_on_top_within_the_ran
     assert (bars[0]["low"], bars[0]["high"]) == (1, pytest.approx(1.7))
     assert '"domain": [1, 3]' in json.dumps(spec)
     assert "bars that do not overlap differ (Nemenyi, 0.05; CD = 0.90)" in json.dumps(spec).replace('", "', " ")
-    assert say("critical-difference", RANKS).index("max 1.25") < say("critical-difference", RANKS).index("memory 1.90")
+    assert alt_text("critical-difference", RANKS).index("max 1.25") < alt_text("critical-difference", RANKS).index(
+        "memory 1.90"
+    )
+
+
+GAINS = ("mean", "low", "lower", "median", "upper", "high")
+MARKED = ("gate‡", "by_type§", "oracle_rank†", "mine†", "max", "gate_mine")
+
+
+def gains_of(**kinds):
+    """Rows of the chart fusion, one a rule, with what each rule says it is."""
+    rows = [("seg", rule, "memory", 3, *([0.1] * 6), *what) for rule, what in kinds.items()]
+    columns = ("task", "rule", "against", "cells", *GAINS, "kind", "supervision", "upper_bound")
+    return ResultSet(columns, rows)
+
+
+def test_rules_of_a_chart_are_marked_by_what_they_are_and_the_marks_are_explained():
+    unknown, bound = (None, None, None), ("oracle", "test labels", True)
+    result = gains_of(gate=unknown, by_type=unknown, oracle_rank=unknown, mine=bound, max=unknown, gate_mine=unknown)
+    spec = spec_of("fusion", result)
+    assert {row["label"] for row in every_value(spec) if "label" in row} == set(MARKED)
+    assert spec["title"]["text"] == [
+        "† upper bound: it chooses with the labels of the test images",
+        "‡ supervised: it uses test labels of other categories",
+        "§ supervised: it uses defect types",
+    ]
+    titled = draw("fusion", result, title="Gains").to_dict()["title"]
+    assert (titled["text"], titled["subtitle"]) == ("Gains", spec["title"]["text"])
+    text = alt_text("fusion", result)
+    assert "mine† +10.00 points" in text
+    assert "† upper bound: it chooses" in text
+
+
+@pytest.mark.parametrize("name", ["gap-heatmap", "dumbbell"])
+def test_a_chart_of_estimates_never_calls_them_aurocs(gate, name):
+    estimated = plot_data(gate, name, Filters(provenance="approx", tasks=("seg",)))
+    spec = json.dumps(spec_of(name, estimated), ensure_ascii=False)
+    assert "* approx: estimated from score means without ground truth" in spec
+    assert "AUROC (%)" not in spec
+    assert "estimate*" in spec
+    assert "not a measured AUROC" in alt_text(name, estimated)
+    exact = plot_data(gate, name, Filters(tasks=("seg",)))
+    assert "estimate" not in json.dumps(spec_of(name, exact)) + alt_text(name, exact)
+
+
+def test_both_sides_and_the_curves_of_an_upper_bound_are_marked(gate):
+    compared = plot_data(gate, "dumbbell", Filters(branches=("memory", "oracle"), tasks=("cls",)))
+    assert {row["branch"] for row in every_value(spec_of("dumbbell", compared)) if "auroc" in row} == {
+        "memory",
+        "oracle†",
+    }
+    assert "oracle† 100.00 %" in alt_text("dumbbell", compared)
+    assert "oracle†" in json.dumps(spec_of("gap-heatmap", compared), ensure_ascii=False)
+    columns = ("branch", "false_positive_rate", "true_positive_rate", "auroc", "precision", "ap")
+    curve = ResultSet(columns, [("oracle", 0.0, 0.0, 0.9, 1.0, 0.8), ("oracle", 1.0, 1.0, 0.9, 0.5, 0.8)])
+    for name, area in (("roc", "AUROC 90.00 %"), ("pr", "AP 80.00 %")):
+        assert f"oracle†, {area}" in json.dumps(spec_of(name, curve), ensure_ascii=False)
+        assert "† upper bound" in alt_text(name, curve)
 
 
 def test_a_tie_has_no_sign_and_one_cell_is_enough(tmp_path):
@@ -124,7 +181,7 @@ def test_a_tie_has_no_sign_and_one_cell_is_enough(tmp_path):
     ingest("runs", db="p.duckdb")
     result = plot_data(tmp_path / "p.duckdb", "gap-heatmap", Filters())
     assert [row["number"] for row in every_value(spec_of("gap-heatmap", result))] == ["0.0"]
-    assert "of 1 squares" in say("gap-heatmap", result)
+    assert "of 1 squares" in alt_text("gap-heatmap", result)
     assert spec_of("dumbbell", plot_data(tmp_path / "p.duckdb", "dumbbell", Filters()))
 
 

@@ -9,8 +9,7 @@ from measured_runs import Laboratory, both
 
 GATE = [
     "task", "gate", "cells", "left_out", "best_fixed", "best_fixed_mean", "gate_mean", "oracle_upper_bound",
-    "way_covered", "gain_over_max", "cells_above_max", "beats_max", "calibration",
-    "way_covered_note", "kind", "supervision",
+    "way_covered", "gain_over_max", "cells_above_max", "beats_max", "kind", "supervision", "upper_bound",
 ]  # fmt: skip
 PICKS = ["task", "gate", "dataset", "category", "cells", "semantic_share", "memory_share", "mean_gap"]
 
@@ -51,7 +50,10 @@ def test_a_gate_below_max_says_so_and_covers_less_than_nothing(cli, lab):
     assert row["beats_max"] is False
     printed = cli("report", "--section", "gate").out.splitlines()
     assert "oracle upper bound" in printed[1]
-    assert "beats max" in printed[1]
+    assert printed[1].endswith("beats max")
+    assert printed[3].startswith("seg   gate‡ ")
+    assert printed[3].endswith("no")
+    assert printed[4] == "‡ supervised: it uses test labels of other categories"
 
 
 def test_a_gate_that_equals_max_does_not_beat_it(cli, lab):
@@ -151,6 +153,6 @@ def test_calibrated_oracles_are_upper_bounds_too(cli, lab):
     lab.run({"tile": fused(0.85, oracle_rank=0.95, oracles=0.7)})
     cli("ingest", "runs")
     printed = cli("report", "--section", "fusion,paper").out
-    assert printed.count("oracle (upper bound)") == 2
-    assert printed.count("oracle_rank (upper bound)") == 2
-    assert "oracles (upper bound)" not in printed
+    assert printed.count("oracle†") == 2
+    assert printed.count("oracle_rank†") == 2
+    assert "oracles†" not in printed

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from measured_runs import Laboratory
 from scipy import stats
 
 from promptad_db import ingest, open_db, run_folder, start_run
@@ -20,6 +21,7 @@ from promptad_db.db.queries.significance import critical_difference
 from promptad_db.errors import InputError
 from promptad_db.metrics import placements
 from promptad_db.metrics.intervals import paired_difference, spread
+from promptad_db.stats.student import signed_ranks
 from promptad_db.stats.uncertainty import auroc_interval, difference_interval, uncertainty
 
 IMAGES = [f"crack/{index:03d}.png" for index in range(30)]
@@ -318,6 +320,107 @@ def test_variants_contend_too_and_one_category_ranks_nothing(log_run):
     assert "<script>alert(1)</script>: memory" in {row["contender"] for row in rows}
     assert len(rows) == 8
     assert critical_difference(Path("promptad.duckdb"), Filters(categories=("tile",))).rows == []
+
+
+def ranked(**filters):
+    ingest("runs", db="promptad.duckdb")
+    return critical_difference(Path("promptad.duckdb"), Filters(**filters)).records()
+
+
+CATEGORIES = ("bottle", "cable", "grid", "tile", "wood")
+
+
+def in_categories(**aurocs):
+    """Each branch with an AUROC of its own in every category, in the same steps."""
+    return {
+        category: {branch: value - step / 50 for branch, value in aurocs.items()}
+        for step, category in enumerate(CATEGORIES)
+    }
+
+
+def test_equal_averages_tie_whatever_their_last_digits_are(cli):
+    lab = Laboratory()
+    assert (0.7 + 0.8 + 0.9) / 3 != 0.8
+    for step, seed in enumerate((1, 2, 3)):
+        values = {"semantic": 0.7 + step / 10, "memory": 0.8, "max": 0.9 - step / 10, "mean": 0.5}
+        lab.run(dict.fromkeys(CATEGORIES, values), seed=seed)
+    rows = ranked()
+    assert {row["contender"]: row["mean_rank"] for row in rows} == {"semantic": 2, "memory": 2, "max": 2, "mean": 4}
+    aurocs = [[0.8] * 5, [0.8] * 5, [0.8] * 5, [0.5] * 5]
+    assert {row["p_value"] for row in rows} == {float(stats.friedmanchisquare(*aurocs).pvalue)}
+
+
+def test_contenders_that_all_tie_have_no_p_value_and_a_page(cli):
+    Laboratory().run(in_categories(semantic=0.8, memory=0.8, max=0.8))
+    assert {(row["mean_rank"], row["p_value"]) for row in ranked()} == {(2.0, None)}
+    answer = cli("report", "--format", "html")
+    assert answer.code == 0, answer.err
+    assert 'id="critical-difference"' in answer.out
+
+
+def test_contenders_have_the_same_cells_and_not_only_as_many(cli):
+    lab = Laboratory()
+    lab.run(in_categories(semantic=0.7, memory=0.8, max=0.9), seed=1)
+    lab.run(in_categories(semantic=0.7, memory=0.8, harmonic=0.95), seed=2)
+    rows = ranked()
+    assert {row["contender"] for row in rows} == {"semantic", "memory"}
+    lab.run(in_categories(max=0.9), seed=2)
+    assert {row["contender"] for row in ranked()} == {"semantic", "memory", "max"}
+
+
+def test_a_contender_whose_latest_number_is_undefined_lacks_that_cell(cli):
+    lab = Laboratory()
+    lab.run(in_categories(semantic=0.7, memory=0.8, max=0.9))
+    lab.run({"tile": {"max": None}})
+    assert {row["contender"] for row in ranked()} == {"semantic", "memory"}
+
+
+def test_contenders_are_ranked_within_one_method(cli):
+    lab = Laboratory()
+    lab.run(in_categories(semantic=0.7, memory=0.8), method="one")
+    lab.run(in_categories(semantic=0.9, memory=0.6), method="other")
+    best = {row["method"]: row["contender"] for row in ranked() if row["mean_rank"] == 1}
+    assert best == {"one": "memory", "other": "semantic"}
+    assert cli("plot", "critical-difference", "-o", "ranks.svg").code == 0
+    picture = Path("ranks.svg").read_text("utf-8")
+    assert "SEG (pixels), one, 5 categories" in picture
+    assert "SEG (pixels), other, 5 categories" in picture
+
+
+def test_upper_bounds_do_not_contend_and_gates_say_what_they_use(cli):
+    Laboratory().run(
+        in_categories(semantic=0.7, memory=0.8, gate=0.9, oracle_rank=0.95, reported_oracle=0.94, oracle_mine=0.6)
+    )
+    rows = {row["contender"]: row for row in ranked()}
+    assert set(rows) == {"semantic", "memory", "gate", "oracle_mine"}
+    assert (rows["gate"]["kind"], rows["gate"]["supervision"]) == ("gate", "test labels of other categories")
+    assert (rows["oracle_mine"]["supervision"], rows["oracle_mine"]["upper_bound"]) == (None, False)
+    tested = rows_of(cli, "report", "--section", "significance")["significance"]
+    bounds = {row["branch"]: (row["supervision"], row["upper_bound"]) for row in tested}
+    assert bounds["oracle_rank"] == bounds["reported_oracle"] == ("test labels", True)
+    assert bounds["gate"] == ("test labels of other categories", False)
+    assert bounds["memory"] == bounds["oracle_mine"] == (None, False)
+    assert "oracle_rank†" in cli("report", "--section", "significance").out
+
+
+def test_small_p_values_keep_their_digits(cli):
+    categories = {f"c{index:02}": {"semantic": 0.5, "memory": 0.6 + index / 1000} for index in range(50)}
+    Laboratory().run(categories)
+    ingest("runs", db="promptad.duckdb")
+    row = rows_of(cli, "report", "--section", "significance")["significance"][0]
+    assert row["p_value"] == 2 / 2**50
+    good, bad = scores_of(1, 2.5), scores_of(2, -2.5)
+    log_cls({"tile": {"good": good, "bad": bad}}, experiment="tiny")
+    p_value = rows_of(cli, "compare", "bad", "good", "--experiment", "tiny")["totals"][0]["p_value"]
+    difference, uncertain = paired_difference(placements(bad, LABELS), placements(good, LABELS))
+    assert p_value == pytest.approx(uncertain.p_value(difference), rel=1e-9)
+    assert 0 < p_value < 1e-12
+
+
+@pytest.mark.parametrize("count", [5, 30, 50, 51, 80])
+def test_wilcoxons_p_is_exact_or_scipys(count):
+    differences = list(np.random.default_rng(count).normal(0.3, 1, count))
+    assert signed_ranks(differences)[1] == pytest.approx(stats.wilcoxon(differences).pvalue, rel=1e-12)
 
 
 def test_rebuilding_keeps_placements_and_reports_stay_the_same(cli, log_run):

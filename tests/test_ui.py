@@ -297,7 +297,7 @@ def test_a_cell_without_a_run_is_that_of_the_run_that_counts(client, world):
 def test_a_cell_has_charts_with_their_text(client, world, name, run):
     answer = client.get("/cell-chart.json", params={**cell(world), "run": getattr(world, run), "name": name}).json()
     assert "$schema" in answer["spec"]
-    assert "semantic" in answer["said"]
+    assert "semantic" in answer["alt_text"]
 
 
 def test_the_charts_of_the_report_follow_its_filters(client):
@@ -309,7 +309,7 @@ def test_the_charts_of_the_report_follow_its_filters(client):
         assert "script" not in part.replace("$schema", "").replace("description", "")
     nothing = client.get("/chart.json", params={"name": "dumbbell", "category": "nothing"})
     assert nothing.status_code == 200
-    assert nothing.json()["said"].startswith("Nothing to draw")
+    assert nothing.json()["alt_text"].startswith("Nothing to draw")
 
 
 # Where all contenders tie everywhere SciPy divides zero by zero; the page shows the chart without that number.
@@ -320,7 +320,7 @@ def test_every_chart_of_the_report_is_drawn_or_says_why_not(client):
     for name in (plot.name for plot in PLOTS.values() if not plot.one_cell):
         answer = client.get("/chart.json", params={"name": name})
         assert answer.status_code == 200
-        assert answer.json()["said"]
+        assert answer.json()["alt_text"]
 
 
 def test_two_ticked_runs_are_compared_the_older_one_first(client, world):
@@ -331,11 +331,11 @@ def test_two_ticked_runs_are_compared_the_older_one_first(client, world):
 def test_a_running_run_tells_how_far_it_is(tmp_path, world):
     shutil.copytree(world.runs / world.running, tmp_path / "runs" / world.running)
     client = TestClient(create_app(tmp_path / "none.duckdb", tmp_path / "runs"), base_url="http://localhost")
-    (told,) = client.get("/progress.json").json()
-    assert (told["done"], told["planned"], told["seems_dead"]) == (1, 3, False)
+    (run,) = client.get("/progress.json").json()
+    assert (run["done"], run["planned"], run["seems_dead"]) == (1, 3, False)
     grow(tmp_path / "runs" / world.running, "tile")
-    (told,) = client.get("/progress.json").json()
-    assert (told["done"], told["last"]) == (2, "tile")
+    (run,) = client.get("/progress.json").json()
+    assert (run["done"], run["last"]) == (2, "tile")
     assert "2 of 3" in client.get(f"/run/{world.running}").text
     run_folder.update_run(tmp_path / "runs" / world.running, status="finished")
     assert client.get("/progress.json").json() == []

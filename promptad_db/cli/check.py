@@ -48,9 +48,9 @@ def check(db: str | None, output_format: str, output: Path | None, **options: An
     made = make_check(db, filters_from(options), only=options["only"] or (), severity=options["severity"])
     note(made.notes)
     if output_format == "json":
-        show(json_object(made.content()), output)
+        show(json_object(made.content(), made.notes), output)
     elif output_format == "csv":
         show(render_rows(made.findings, "csv"), output)
     else:
-        show(render(made.sections(options["top"]), output_format, **look(output)), output)
+        show(render(made.sections(options["top"]), output_format, notes=made.notes, **look(output)), output)
     return ExitCode.FINDINGS if made.errors else ExitCode.DONE

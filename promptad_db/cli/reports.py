@@ -86,7 +86,7 @@ def report(
     else:
         made = make_report(database_path(db), filters, **asked)
         note(made.notes)
-        show(render(made.sections, output_format, **look(output)), output)
+        show(render(made.sections, output_format, notes=made.notes, **look(output)), output)
 
 
 @click.command()
@@ -115,10 +115,10 @@ def audit(db: str | None, output_format: str, output: Path | None, **options: An
     made = make_audit(database_path(db), filters_from(options), estimate=options["estimate"], ci=options["ci"])
     note(made.notes)
     if output_format == "json":
-        show(json_object(made.content()), output)
+        show(json_object(made.content(), made.notes), output)
     else:
         top = None if output_format == "csv" else options["top"]
-        show(render(made.sections(top), output_format, **look(output)), output)
+        show(render(made.sections(top), output_format, notes=made.notes, **look(output)), output)
 
 
 @click.command()
@@ -174,4 +174,4 @@ def compare(
     else:
         raise UsageError("compare takes two names, or --variants", "promptad-db compare A B")
     note(made.notes)
-    show(render(made.sections, output_format, **look(output)), output)
+    show(render(made.sections, output_format, notes=made.notes, **look(output)), output)

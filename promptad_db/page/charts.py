@@ -10,7 +10,7 @@ from promptad_db.db.queries.plot_data import CURVES, TOP, plot_data_and_notes
 from promptad_db.db.queries.selection import Filters
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.page.html import Figure, html_file, json_inside
-from promptad_db.plots import INK, PLOTS, SUFFIXES, draw, image_bytes, say
+from promptad_db.plots import INK, PLOTS, SUFFIXES, alt_text, draw, image_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +71,7 @@ def plot(
     result, notes = plot_data_and_notes(database_path(db), name, filters or Filters(), top=top, branches=branches)
     if suffix == ".html":
         heading = title or PLOTS[name].title
-        page = html_file("chart.html.j2", title=heading, charts=[_figure(name, result)])
+        page = html_file("chart.html.j2", title=heading, charts=[_figure(name, result, notes)])
         return ChartFile(page.encode(), notes)
     points = [None if length is None else round(length / _MILLIMETRES_A_POINT) for length in (width, height)]
     chart = draw(name, result, title=title, width=points[0], height=points[1], size=size, ink=INK)
@@ -81,4 +81,4 @@ def plot(
 def _figure(name: str, result: ResultSet, notes: Sequence[str] = ()) -> Figure:
     width = None if name in (*CURVES, "audit") else PAGE_WIDTH
     spec = draw(name, result, width=width).to_dict()
-    return Figure(name, PLOTS[name].title, say(name, result), json_inside(spec), tuple(notes))
+    return Figure(name, PLOTS[name].title, alt_text(name, result), json_inside(spec), tuple(notes))

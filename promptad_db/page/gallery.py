@@ -10,6 +10,7 @@ from promptad_db.db.queries.plot_data import cell_locations
 from promptad_db.errors import PromptadError
 from promptad_db.page.html import data_address
 from promptad_db.run_folder import has_maps
+from promptad_db.tables.grid import printed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,13 +93,12 @@ def _with_fusion(cell: CellLocation, branches: tuple[str, ...], data_root: Path 
 
 
 def _heading(cell: CellLocation, filters: Filters) -> str:
-    gap = 100 * (cell.gap or 0.0)
     aurocs = ", ".join(
-        f"{branch} {100 * value:.2f} %"
+        f"{branch} {printed(value, 'auroc')} %"
         for branch, value in zip(filters.branches, (cell.auroc_a, cell.auroc_b), strict=True)
         if value is not None
     )
-    return f"{cell}: {aurocs}, gap {gap:+.2f} points"
+    return f"{cell}: {aurocs}, gap {printed(cell.gap or 0.0, 'gap')} points"
 
 
 def _row(panel: Panel) -> Row:

@@ -6,17 +6,15 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.plots import chart_script
-from promptad_db.tables.values import one_line
+from promptad_db.tables.html import templates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import jinja2
     from markupsafe import Markup
 
 
@@ -26,7 +24,7 @@ class Figure:
 
     name: str
     title: str
-    said: str
+    alt_text: str
     spec: Markup
     notes: tuple[str, ...] = ()
 
@@ -45,7 +43,7 @@ def html_file(template: str, *, title: str, charts: Sequence[Figure], **content:
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    page = _templates().get_template(template)
+    page = templates("promptad_db.page").get_template(template)
     return page.render(
         title=title,
         charts=charts,
@@ -77,15 +75,3 @@ def _hash(script: str) -> str:
 
 def _text(name: str) -> str:
     return (resources.files("promptad_db.page") / "templates" / name).read_text("utf-8")
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    import jinja2
-
-    loader = jinja2.FunctionLoader(_text)
-    made = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    made.filters["line"] = one_line
-    return made

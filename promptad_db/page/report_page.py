@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from promptad_db.db.queries.lists import origins
 from promptad_db.db.queries.plot_data import TOP
 from promptad_db.db.queries.reports import report
+from promptad_db.db.queries.significance import category_tests
 from promptad_db.page.charts import figures
-from promptad_db.page.findings import finding, numbers
+from promptad_db.page.findings import finding, numbers, significance
 from promptad_db.page.gallery import gallery as make_gallery
 from promptad_db.page.html import html_file
 from promptad_db.tables import grids_of
@@ -53,20 +55,37 @@ def report_page(
     """
     made = report(database, filters, sections=sections, top=top, min_gap=min_gap, ci=ci)
     summary = report(database, filters, sections=("summary",), ci=True).sections[0].result.records()
+    tests = category_tests(database, filters)
     images, notes = make_gallery(database, filters, gallery, data_root)
     text = html_file(
         "report.html.j2",
         title="promptad-db report",
-        finding=finding(summary, filters.branches),
+        finding=" ".join(filter(None, (finding(summary, filters.branches), significance(tests)))),
         numbers=numbers(summary, filters.branches),
         about=_about(filters),
+        origin=_origin(database, filters),
         notes=made.notes,
         charts=figures(database, filters, TOP),
         gallery=images,
         grids=grids_of(made.sections),
-        version=version("promptad-db"),
     )
     return Page(text, made.notes + notes)
+
+
+def _origin(database: Where, filters: Filters) -> str:
+    """What was run and when, where it is stored, and what made the page."""
+    rows = origins(database, filters).records()
+    experiments, methods = (list(dict.fromkeys(row[name] for row in rows)) for name in ("experiment", "method"))
+    days = sorted({f"{row[name]:%Y-%m-%d}" for row in rows for name in ("first_run", "last_run")})
+    count = sum(row["runs"] for row in rows)
+    return (
+        f"{_named('Experiment', experiments)}; {_named('method', methods)}; {count} {'run' if count == 1 else 'runs'} of "
+        f"{' to '.join(dict.fromkeys((days[0], days[-1])))}; database {database}; promptad-db {version('promptad-db')}."
+    )
+
+
+def _named(what: str, names: Sequence[str]) -> str:
+    return f"{what}{'' if len(names) == 1 else 's'} {', '.join(names)}"
 
 
 def _about(filters: Filters) -> str:

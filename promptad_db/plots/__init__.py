@@ -4,7 +4,7 @@ Importing this package loads no Altair; the first `draw` does.
 """
 
 from promptad_db.plots.files import INK, SUFFIXES, image_bytes
-from promptad_db.plots.registry import PLOTS, Plot, draw, say
+from promptad_db.plots.registry import PLOTS, Plot, alt_text, draw
 from promptad_db.plots.script import chart_script
 
-__all__ = ["INK", "PLOTS", "SUFFIXES", "Plot", "chart_script", "draw", "image_bytes", "say"]
+__all__ = ["INK", "PLOTS", "SUFFIXES", "Plot", "alt_text", "chart_script", "draw", "image_bytes"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from promptad_db.plots.theme import GREY, Look, branch_scales, rows_of
-from promptad_db.plots.words import distinct, in_percent, percent, task_name
+from promptad_db.plots.words import distinct, in_percent, labelled, percent, task_name
 
 if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 def draw(result: ResultSet, look: Look) -> Any:
     """One dot a cell and branch, a panel a task; on the diagonal the estimate is right."""
-    rows = [in_percent(row, "estimate", "auroc") for row in result.records()]
-    tasks, branches = distinct(rows, "task"), distinct(rows, "branch")
+    rows = [in_percent(row, "estimate", "auroc") for row in labelled(result)]
+    tasks = distinct(rows, "task")
     low = 5 * (min(min(row["estimate"], row["auroc"]) for row in rows) // 5)
     high = max(100, *(row["estimate"] for row in rows))
     scale = alt.Scale(domain=[low, high], nice=False)
-    colours, shapes = branch_scales(branches)
+    colours, shapes = branch_scales(distinct(rows, "branch"), distinct(rows, "label"))
     width = look.panel(len(tasks), beside=len(tasks) * 4 * look.size, suits=460)
     few = alt.Axis(tickCount=6)
     panels = []
@@ -36,8 +36,8 @@ def draw(result: ResultSet, look: Look) -> Any:
             .encode(
                 x=alt.X("auroc:Q", scale=scale, title="true AUROC (%)", axis=few),
                 y=alt.Y("estimate:Q", scale=scale, title="estimated AUROC (%)", axis=few),
-                color=alt.Color("branch:N", scale=colours, title="branch"),
-                shape=alt.Shape("branch:N", scale=shapes, title="branch"),
+                color=alt.Color("label:N", scale=colours, title="branch"),
+                shape=alt.Shape("label:N", scale=shapes, title="branch"),
                 tooltip=[
                     alt.Tooltip("dataset:N"),
                     alt.Tooltip("category:N"),
@@ -53,7 +53,7 @@ def draw(result: ResultSet, look: Look) -> Any:
     return alt.concat(*panels, columns=len(tasks))
 
 
-def say(result: ResultSet) -> str:
+def alt_text(result: ResultSet) -> str:
     """How far the estimates are from the truth."""
     rows = result.records()
     errors = [abs(row["estimate"] - row["auroc"]) for row in rows]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import altair as alt
 
 from promptad_db.plots.theme import branch_scales, rows_of
-from promptad_db.plots.words import Row, distinct, in_percent, percent
+from promptad_db.plots.words import Row, in_percent, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,16 +27,14 @@ def curve_lines(
     name: str,
     interpolate: Literal["linear", "step-before"],
 ) -> list[Any]:
-    """One line a branch through the vertices in the order of the rows; ``area`` is the column of its area."""
-    branches = distinct(rows, "branch")
-    named = {row["branch"]: f"{row['branch']}, {name} {percent(row[area])}" for row in rows}
+    """One line a branch through the vertices in the order of the labelled rows; ``area`` is the column of its area."""
+    named = {row["branch"]: f"{row['label']}, {name} {percent(row[area])}" for row in rows}
     drawn = [
         {**in_percent({x: row[x], y: row[y]}, x, y), "branch": named[row["branch"]], "order": index}
         for index, row in enumerate(rows)
     ]
-    colours, _ = branch_scales(branches)
-    colours.domain = [named[branch] for branch in branches]
-    dashes = alt.Scale(domain=colours.domain, range=[_DASHES[index % len(_DASHES)] for index in range(len(branches))])
+    colours, _ = branch_scales(list(named), list(named.values()))
+    dashes = alt.Scale(domain=colours.domain, range=[_DASHES[index % len(_DASHES)] for index in range(len(named))])
     scale = alt.Scale(domain=[0, 100], nice=False)
     width = look.panel(1, beside=5 * look.size, suits=360)
     legend = alt.Legend(title=None, orient="top", direction="vertical", symbolType="stroke", symbolStrokeWidth=2)

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from promptad_db.plots.theme import GREY, Look, branch_scales, rows_of
-from promptad_db.plots.words import Row, cell_name, cell_names, distinct, in_percent, percent, points, task_name
+from promptad_db.plots.words import (
+    Row,
+    auroc_name,
+    cell_name,
+    cell_names,
+    distinct,
+    in_percent,
+    labelled,
+    percent,
+    points,
+    task_name,
+)
 
 if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet
@@ -18,7 +29,7 @@ _FRACTIONS = ("auroc_a", "auroc_b", "gap", "low_a", "high_a", "low_b", "high_b")
 
 def draw(result: ResultSet, look: Look) -> Any:
     """One line a cell, a panel a task, each in the order of its own gaps."""
-    records = result.records()
+    records = labelled(result)
     rows = [{**row, "cell": name} for row, name in zip(records, cell_names(records), strict=True)]
     tasks = distinct(rows, "task")
     beside = len(tasks) * (look.text_width(row["cell"] for row in rows) + 2 * look.size)
@@ -28,17 +39,17 @@ def draw(result: ResultSet, look: Look) -> Any:
 
 
 def _panel(rows: list[Row], task: str, look: Look, width: float) -> Any:
-    branches = [rows[0]["branch_a"], rows[0]["branch_b"]]
+    both = [[rows[0][f"{name}_{side}"] for side in ("a", "b")] for name in ("branch", "label")]
     rows = [in_percent(row, *_FRACTIONS) for row in rows]
     order = [row["cell"] for row in sorted(rows, key=lambda row: (-abs(row["gap"]), row["cell"]))]
     y = alt.Y("cell:N", sort=list(dict.fromkeys(order)), title=None).axis(grid=False, ticks=False, domain=False)
     low = min(value for row in rows for name in _LOWEST if (value := row.get(name)) is not None)
     scale = alt.Scale(domain=[max(0, 5 * ((low - 1) // 5)), 100], nice=False)
-    colours, shapes = branch_scales(branches)
+    colours, shapes = branch_scales(*both)
     lines = (
         alt.Chart(rows_of(rows))
         .mark_rule(color=GREY, strokeWidth=1.5)
-        .encode(x=alt.X("auroc_a:Q", title="AUROC (%)", scale=scale), x2="auroc_b:Q", y=y)
+        .encode(x=alt.X("auroc_a:Q", title=f"{auroc_name(rows)} (%)", scale=scale), x2="auroc_b:Q", y=y)
     )
     dots = alt.Chart(rows_of(dot for row in rows for dot in _dots(row))).encode(
         x=alt.X("auroc:Q", scale=scale), y=y, color=alt.Color("branch:N", scale=colours, title="branch")
@@ -52,7 +63,7 @@ def _panel(rows: list[Row], task: str, look: Look, width: float) -> Any:
             tooltip=[
                 alt.Tooltip("cell:N"),
                 alt.Tooltip("branch:N"),
-                alt.Tooltip("auroc:Q", title="AUROC (%)", format=".2f"),
+                alt.Tooltip("auroc:Q", title=f"{auroc_name(rows)} (%)", format=".2f"),
                 alt.Tooltip("interval:N", title="interval (%)"),
                 alt.Tooltip("gap:Q", title="gap (points)", format="+.2f"),
                 alt.Tooltip("provenance:N"),
@@ -70,12 +81,12 @@ def _dots(row: Row) -> list[Row]:
     return [
         {
             "cell": row["cell"],
-            "branch": row[f"branch_{side}"],
+            "branch": row[f"label_{side}"],
             "auroc": row[f"auroc_{side}"],
             "low": row.get(f"low_{side}"),
             "high": row.get(f"high_{side}"),
             "interval": _interval(row.get(f"low_{side}"), row.get(f"high_{side}")),
-            "gap": row["gap"],
+            "gap": row["gap"] + 0.0,
             "provenance": row.get("provenance"),
         }
         for side in ("a", "b")
@@ -86,15 +97,15 @@ def _interval(low: float | None, high: float | None) -> str:
     return "not computed" if low is None or high is None else f"{low:.2f} to {high:.2f}"
 
 
-def say(result: ResultSet) -> str:
+def alt_text(result: ResultSet) -> str:
     """Each task's largest gap, with both AUROCs."""
-    rows = result.records()
-    told = []
+    rows = labelled(result)
+    sentences = []
     for task in distinct(rows, "task"):
         of_task = [row for row in rows if row["task"] == task]
         row = max(of_task, key=lambda one: abs(one["gap"]))
-        told.append(
+        sentences.append(
             f"{task_name(task)}: {len(of_task)} cells, the largest gap is {points(row['gap'])}, {cell_name(row)} "
-            f"({row['branch_a']} {percent(row['auroc_a'])}, {row['branch_b']} {percent(row['auroc_b'])})."
+            f"({row['label_a']} {percent(row['auroc_a'])}, {row['label_b']} {percent(row['auroc_b'])})."
         )
-    return "AUROC of both branches of each cell. " + " ".join(told)
+    return f"{auroc_name(rows)} of both branches of each cell. " + " ".join(sentences)

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from promptad_db.plots.theme import GREY, Look, branch_scales, rows_of
-from promptad_db.plots.words import Row, distinct, in_percent, points, task_name
+from promptad_db.plots.words import Row, distinct, in_percent, labelled, points, task_name
 
 if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet
 
-_LABEL = "datum.label == 'oracle' ? 'oracle (upper bound)' : datum.label"
 _GAINS = ("mean", "low", "lower", "median", "upper", "high")
 
 
@@ -20,10 +19,9 @@ def draw(result: ResultSet, look: Look) -> Any:
     """A line from the 5th to the 95th percentile, a bar for the middle half, a tick for the median, a dot for the mean;
     a row of panels a task, a column a branch that is compared with.
     """
-    rows = [in_percent(row, *_GAINS) for row in result.records()]
+    rows = [in_percent(row, *_GAINS) for row in labelled(result)]
     tasks, against = distinct(rows, "task"), distinct(rows, "against")
-    rules = distinct(rows, "rule")
-    beside = look.text_width([*rules, "oracle (upper bound)"]) + 3 * look.size
+    beside = look.text_width(distinct(rows, "label")) + 3 * look.size
     width = look.panel(len(against), beside=beside, suits=340)
     panels = [
         _panel(rows, task, name, look, width, labels=column == 0)
@@ -36,17 +34,17 @@ def draw(result: ResultSet, look: Look) -> Any:
 def _panel(rows: list[Row], task: str, against: str, look: Look, width: float, *, labels: bool) -> Any:
     of_task = [row for row in rows if row["task"] == task]
     shown = [row for row in of_task if row["against"] == against]
-    rules = distinct(of_task, "rule")
     reach = [min(0, *(row["low"] for row in rows)), max(0, *(row["high"] for row in rows))]
     scale = alt.Scale(domain=reach)
-    colours, _ = branch_scales(distinct(rows, "rule"))
-    y = alt.Y("rule:N", scale=alt.Scale(domain=rules), title=None)
-    y = y.axis(grid=False, ticks=False, domain=False, labels=labels, labelExpr=_LABEL)
+    rules = {row["rule"]: row["label"] for row in rows}
+    colours, _ = branch_scales(list(rules), list(rules.values()))
+    y = alt.Y("label:N", scale=alt.Scale(domain=distinct(of_task, "label")), title=None)
+    y = y.axis(grid=False, ticks=False, domain=False, labels=labels)
     base = alt.Chart(rows_of(shown)).encode(
         y=y,
-        color=alt.Color("rule:N", scale=colours, legend=None),
+        color=alt.Color("label:N", scale=colours, legend=None),
         tooltip=[
-            alt.Tooltip("rule:N"),
+            alt.Tooltip("label:N", title="rule"),
             alt.Tooltip("cells:Q"),
             *(alt.Tooltip(f"{name}:Q", title=title, format="+.2f") for name, title in _NAMES.items()),
         ],
@@ -74,20 +72,16 @@ _NAMES = {
 }
 
 
-def say(result: ResultSet) -> str:
+def alt_text(result: ResultSet) -> str:
     """The mean gain of each fusion over the branch that it is set against first."""
-    rows = result.records()
+    rows = labelled(result)
     against = rows[0]["against"]
-    told = []
+    sentences = []
     for task in distinct(rows, "task"):
         shown = [row for row in rows if (row["task"], row["against"]) == (task, against)]
-        gains = (f"{row['rule']} {points(row['mean'])}{_bound(row['rule'])}" for row in shown)
-        told.append(f"{task_name(task)}: {', '.join(gains)}.")
+        gains = (f"{row['label']} {points(row['mean'])}" for row in shown)
+        sentences.append(f"{task_name(task)}: {', '.join(gains)}.")
     return (
-        f"Mean gain over {against}, {' '.join(told)} Dots are means, white ticks medians, bars the middle half of the "
+        f"Mean gain over {against}, {' '.join(sentences)} Dots are means, white ticks medians, bars the middle half of the "
         "cells, lines the 5th to the 95th percentile."
     )
-
-
-def _bound(rule: str) -> str:
-    return " (an upper bound)" if rule == "oracle" else ""

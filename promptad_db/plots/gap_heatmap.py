@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from promptad_db.plots.theme import DIVERGING, Look, rows_of
-from promptad_db.plots.words import Row, cell_name, distinct, in_percent, points, task_name
+from promptad_db.plots.words import Row, auroc_name, cell_name, distinct, in_percent, labelled, points, task_name
 
 if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet
@@ -17,7 +17,7 @@ _DARK = 0.8
 
 def draw(result: ResultSet, look: Look) -> Any:
     """One square a category, K and task; its number is the gap in points."""
-    rows = [{**in_percent(row, "auroc_a", "auroc_b", "gap"), "number": _number(row["gap"])} for row in result.records()]
+    rows = [{**in_percent(row, "auroc_a", "auroc_b", "gap"), "number": _number(row["gap"])} for row in labelled(result)]
     tasks, datasets = distinct(rows, "task"), distinct(rows, "dataset")
     span = max(1e-9, *(abs(row["gap"]) for row in rows))
     beside = look.text_width(row["category"] for row in rows) + 2 * look.size
@@ -39,7 +39,7 @@ def draw(result: ResultSet, look: Look) -> Any:
 
 
 def _panel(rows: list[Row], task: str, look: Look, *, span: float, width: float, first: bool, last: bool) -> Any:
-    one, other = rows[0]["branch_a"], rows[0]["branch_b"]
+    one, other = rows[0]["label_a"], rows[0]["label_b"]
     axis = alt.Axis(grid=False, ticks=False, domain=False, title=None, labels=first)
     base = alt.Chart(rows_of(row for row in rows if row["task"] == task)).encode(
         x=alt.X("k_shot:O", title="K (shots)" if last else None, scale=alt.Scale(domain=sorted(distinct(rows, "k_shot"))))
@@ -54,8 +54,9 @@ def _panel(rows: list[Row], task: str, look: Look, *, span: float, width: float,
             alt.Tooltip("gap:Q", title="gap (points)", format="+.2f"),
         ],
     )  # fmt: skip
+    unit = "points" if auroc_name(rows) == "AUROC" else f"points of an {auroc_name(rows)}"
     legend = alt.Legend(
-        title=f"gap = {other} - {one} (points); above 0 {other} is better",
+        title=f"gap = {other} - {one} ({unit}); above 0 {other} is better",
         orient="top",
         titleOrient="top",
         gradientLength=20 * look.size,
@@ -81,18 +82,18 @@ def _number(gap: float) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "\N{MINUS SIGN}")
 
 
-def say(result: ResultSet) -> str:
+def alt_text(result: ResultSet) -> str:
     """Each task's largest gaps on both sides."""
-    rows = result.records()
-    first, second = rows[0]["branch_a"], rows[0]["branch_b"]
-    told = []
+    rows = labelled(result)
+    first, second = rows[0]["label_a"], rows[0]["label_b"]
+    sentences = []
     for task in distinct(rows, "task"):
         of_task = [row for row in rows if row["task"] == task]
         lowest, highest = (choose(of_task, key=lambda row: row["gap"]) for choose in (min, max))
         better = sum(row["gap"] > 0 for row in of_task)
-        told.append(
+        sentences.append(
             f"{task_name(task)}: {second} is better in {better} of {len(of_task)} squares, by up to "
             f"{points(highest['gap'])} ({cell_name(highest)}); the other end is {points(lowest['gap'])} "
             f"({cell_name(lowest)})."
         )
-    return f"Gap {second} - {first} of {len(distinct(rows, 'category'))} categories by K. " + " ".join(told)
+    return f"Gap {second} - {first} of {len(distinct(rows, 'category'))} categories by K. " + " ".join(sentences)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from promptad_db.plots.curve_lines import curve_lines
-from promptad_db.plots.words import percent
+from promptad_db.plots.words import labelled, percent
 
 if TYPE_CHECKING:
     from promptad_db.plots.theme import Look
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 def draw(result: ResultSet, look: Look) -> Any:
     """One stepped line a branch: the area below it is the average precision."""
-    rows = [{**row, "recall": row["true_positive_rate"]} for row in result.records() if row["precision"] is not None]
+    rows = [{**row, "recall": row["true_positive_rate"]} for row in labelled(result) if row["precision"] is not None]
     lines = curve_lines(rows, look, x="recall", y="precision", area="ap", name="AP", interpolate="step-before")
     return alt.layer(*lines)
 
 
-def say(result: ResultSet) -> str:
+def alt_text(result: ResultSet) -> str:
     """The average precision of each curve."""
-    areas = {row["branch"]: row["ap"] for row in result.records()}
-    told = ", ".join(f"{branch} average precision {percent(area)}" for branch, area in areas.items())
-    return f"Precision-recall curves: {told}."
+    areas = {row["label"]: row["ap"] for row in labelled(result)}
+    curves = ", ".join(f"{branch} average precision {percent(area)}" for branch, area in areas.items())
+    return f"Precision-recall curves: {curves}."

@@ -1,4 +1,4 @@
-"""The charts by name, as they stand in the report; each lives in a module of its name, with ``draw`` and ``say``."""
+"""The charts by name, as they stand in the report; each lives in a module of its name: ``draw`` and ``alt_text``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.errors import NoRowsError, UsageError
+from promptad_db.marks import footnotes
+from promptad_db.plots.words import marks_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -95,7 +97,8 @@ def draw(
 
     ``title`` is printed above it (default: none, for a page has its own headings). ``width`` is that of the whole chart
     and ``height`` that of each panel, in pixels (default: what suits the data); ``size`` is that of the text, and
-    ``ink`` its colour, by default that of the surrounding text. The chart is an Altair chart of any kind (layered,
+    ``ink`` its colour, by default that of the surrounding text. Upper bounds, supervised rules and estimates are marked, with
+    footnotes. The chart is an Altair chart of any kind (layered,
     concatenated): all have ``to_dict()``.
 
     Raises UsageError for an unknown name or missing columns, NoRowsError when there is nothing to draw.
@@ -103,15 +106,15 @@ def draw(
     checked(name, result)
     from promptad_db.plots.theme import Look, themed
 
-    chart: alt.Chart = themed(_module(name).draw(result, Look(width, height, size)), title, ink, size)
+    drawn = _module(name).draw(result, Look(width, height, size))
+    chart: alt.Chart = themed(drawn, title, ink, size, footnotes(marks_of(result.records())))
     return chart
 
 
-def say(name: str, result: ResultSet) -> str:
-    """What a chart shows, as sentences with its key figures: its text alternative. Arguments and errors as ``draw``."""
+def alt_text(name: str, result: ResultSet) -> str:
+    """What a chart shows, as sentences with its key figures and footnotes. Arguments and errors as ``draw``."""
     checked(name, result)
-    text: str = _module(name).say(result)
-    return text
+    return " ".join([_module(name).alt_text(result), *(f"{line}." for line in footnotes(marks_of(result.records())))])
 
 
 def checked(name: str, result: ResultSet) -> None:

@@ -8,7 +8,7 @@ import altair as alt
 
 from promptad_db.plots.curve_lines import curve_lines
 from promptad_db.plots.theme import GREY, rows_of
-from promptad_db.plots.words import percent
+from promptad_db.plots.words import labelled, percent
 
 if TYPE_CHECKING:
     from promptad_db.plots.theme import Look
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def draw(result: ResultSet, look: Look) -> Any:
     """One line a branch; the dashed diagonal is chance."""
     x, y = "false_positive_rate", "true_positive_rate"
-    lines = curve_lines(result.records(), look, x=x, y=y, area="auroc", name="AUROC", interpolate="linear")
+    lines = curve_lines(labelled(result), look, x=x, y=y, area="auroc", name="AUROC", interpolate="linear")
     chance = (
         alt.Chart(rows_of([{x: 0, y: 0}, {x: 100, y: 100}]))
         .mark_line(color=GREY, strokeDash=[4, 3], strokeWidth=1)
@@ -27,7 +27,7 @@ def draw(result: ResultSet, look: Look) -> Any:
     return alt.layer(chance, *lines)
 
 
-def say(result: ResultSet) -> str:
+def alt_text(result: ResultSet) -> str:
     """The AUROC of each curve."""
-    areas = {row["branch"]: row["auroc"] for row in result.records()}
+    areas = {row["label"]: row["auroc"] for row in labelled(result)}
     return "ROC curves: " + ", ".join(f"{branch} AUROC {percent(area)}" for branch, area in areas.items()) + "."

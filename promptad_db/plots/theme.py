@@ -51,12 +51,12 @@ class Look:
         return min(max(map(len, texts), default=0) * 0.5, 26) * self.size
 
 
-def branch_scales(branches: Sequence[str]) -> tuple[alt.Scale, alt.Scale]:
-    """The colours and the shapes of some branches, the same in every chart."""
+def branch_scales(branches: Sequence[str], labels: Sequence[str]) -> tuple[alt.Scale, alt.Scale]:
+    """The colours and the shapes of some branches, the same in every chart, for the ``labels`` that are shown of them."""
     spare = [name for name in branches if name not in COLOURS]
     colours = [COLOURS.get(name) or _OTHERS[spare.index(name) % len(_OTHERS)] for name in branches]
     shapes = [_SHAPES[index % len(_SHAPES)] for index in range(len(branches))]
-    return alt.Scale(domain=list(branches), range=colours), alt.Scale(domain=list(branches), range=shapes)
+    return alt.Scale(domain=list(labels), range=colours), alt.Scale(domain=list(labels), range=shapes)
 
 
 def rows_of(records: Iterable[dict[str, Any]]) -> alt.InlineData:
@@ -64,9 +64,14 @@ def rows_of(records: Iterable[dict[str, Any]]) -> alt.InlineData:
     return alt.InlineData(values=list(records))
 
 
-def themed(chart: Any, title: str | None, ink: str, size: float) -> Any:
-    """The chart with the look of all charts; text and axes in ``ink``."""
-    if title:
+def themed(chart: Any, title: str | None, ink: str, size: float, footnotes: Sequence[str] = ()) -> Any:
+    """The chart with the look of all charts, text and axes in ``ink``; footnotes stand below the title, else the chart."""
+    small, lines = 0.9 * size, list(footnotes)
+    if title and lines:
+        chart = chart.properties(title=alt.Title(title, subtitle=lines, subtitleFontSize=small, subtitleColor=ink))
+    elif lines:
+        chart = chart.properties(title=alt.Title(lines, orient="bottom", fontSize=small, fontWeight="normal"))
+    elif title:
         chart = chart.properties(title=title)
     text = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": size * 0.92, "titleFontSize": size}
     inked = {**text, "labelColor": ink, "titleColor": ink}

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from promptad_db.marks import ESTIMATE, Mark, branch_marks, branches_of, marked, value_marks
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from promptad_db.result_set import ResultSet
 
 Row = dict[str, Any]
 
@@ -17,6 +21,27 @@ def task_name(task: str) -> str:
     return TASK_NAMES.get(task, task)
 
 
+def labelled(result: ResultSet) -> list[Row]:
+    """The rows, each with ``label``, its branch with its marks; of two branches ``label_a`` and ``label_b``."""
+    rows = result.records()
+    for row in rows:
+        for name, what, end in branches_of(row):
+            row[f"label{end}"] = marked(name, branch_marks(name, what))
+    return rows
+
+
+def marks_of(rows: Iterable[Row]) -> set[Mark]:
+    """The marks of all branches of the rows, and whether they are estimates."""
+    rows = list(rows)
+    marks = {mark for row in rows for name, what, _ in branches_of(row) for mark in branch_marks(name, what)}
+    return marks | {mark for row in rows for mark in value_marks(row) if mark == ESTIMATE}
+
+
+def auroc_name(rows: Iterable[Row]) -> str:
+    """What the numbers of the rows are, for an axis or a sentence."""
+    return marked("estimate", [ESTIMATE]) if ESTIMATE in marks_of(rows) else "AUROC"
+
+
 def percent(fraction: float) -> str:
     """An AUROC in percent."""
     return f"{100 * fraction:.2f} %"
@@ -24,7 +49,7 @@ def percent(fraction: float) -> str:
 
 def points(fraction: float) -> str:
     """A difference in points, with its sign."""
-    return f"{100 * fraction:+.2f} points"
+    return f"{100 * fraction:+.2f} points" if fraction else "0.00 points"
 
 
 def in_percent(row: Row, *columns: str) -> Row:

@@ -30,13 +30,17 @@ class TableCell(NamedTuple):
 
 @dataclass(frozen=True)
 class Grid:
-    """A section as texts: one header and one alignment a column, rows of cells. A bare result has no name and title."""
+    """A section as texts: one header and one alignment a column, rows of cells, and footnotes, a line each.
+
+    A bare result has no name and title.
+    """
 
     name: str
     title: str
     headers: list[str]
     numeric: list[bool]
     rows: list[list[TableCell]]
+    footnotes: tuple[str, ...] = ()
 
 
 def lay_out(section: Section) -> Grid:
@@ -108,7 +112,7 @@ def _number(value: float | Decimal, kind: str) -> str:
         return "< 0.0001" if float(value) < _SMALLEST_P else f"{float(value):.4f}"
     if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
         return str(int(value))
-    return str(value) if isinstance(value, int) else f"{float(value):.6g}"
+    return str(value) if isinstance(value, int) else f"{float(value) + 0.0:.6g}"
 
 
 def _is_number(value: Any) -> bool:

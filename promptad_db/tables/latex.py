@@ -31,15 +31,24 @@ _SPECIAL = {
     "→": r"$\rightarrow$",
     "–": "--",  # noqa: RUF001 - the en dash is meant
     "—": "---",
+    "†": r"$\dagger$",
+    "‡": r"$\ddagger$",
+    "§": r"\S{}",
+    "¶": r"\P{}",
+    "‖": r"$\|$",
 }
 _LAST_LATIN_1 = "\xff"
 _KNOWN_TO_T1 = "‘’“”„…"  # noqa: RUF001 - typographic quotes are meant
 
 
-def latex_tables(grids: Sequence[Grid]) -> str:
-    """One ``table`` environment a section, under a comment that names the packages; what is wider than a line is scaled."""
+def latex_tables(grids: Sequence[Grid], notes: Sequence[str] = ()) -> str:
+    """One ``table`` environment a section, under comments that name the packages and hold the notes.
+
+    What is wider than a line is scaled.
+    """
     packages = _PACKAGES_OF_WIDE if any(_seems_wide(grid) for grid in grids) else _PACKAGES
-    return "\n".join([packages, *(_environment(grid) for grid in grids)])
+    comments = "".join(f"% note: {one_line(text)}\n" for text in notes)
+    return "\n".join([packages + comments, *(_environment(grid) for grid in grids)])
 
 
 def _environment(grid: Grid) -> str:
@@ -49,6 +58,7 @@ def _environment(grid: Grid) -> str:
     if grid.name:
         lines.append(f"  \\label{{tab:{re.sub('[^A-Za-z0-9-]+', '-', grid.name)}}}")
     lines += _tabular(grid) if grid.rows else [f"  {NO_ROWS}"]
+    lines += [f"  \\par\\smallskip{{\\footnotesize {_escaped(line)}}}" for line in grid.footnotes]
     return "\n".join([*lines, "\\end{table}\n"])
 
 

@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 _SPECIAL = re.compile(r"[\\|`*~\[\]]|(?<![^\W_])_|_(?![^\W_])")
 
 
-def markdown(grids: Sequence[Grid]) -> str:
-    """Each section as ``## name``, its title and a table."""
-    return "\n".join(_section(grid) for grid in grids)
+def markdown(grids: Sequence[Grid], notes: Sequence[str] = ()) -> str:
+    """Each section as ``## name``, its title, a table and its footnotes; then the notes as a list."""
+    parts = [_section(grid) for grid in grids]
+    if notes:
+        parts.append("".join(["## notes\n\n", *(f"- {_escaped(text)}\n" for text in notes)]))
+    return "\n".join(parts)
 
 
 def _section(grid: Grid) -> str:
     head = f"## {_escaped(grid.name)}\n\n" if grid.name else ""
     title = f"{_escaped(grid.title)}\n\n" if grid.title else ""
-    return f"{head}{title}{_table(grid) if grid.rows else NO_ROWS}\n"
+    footnotes = "".join(f"\n{_escaped(line)}\n" for line in grid.footnotes)
+    return f"{head}{title}{_table(grid) if grid.rows else NO_ROWS}\n{footnotes}"
 
 
 def _table(grid: Grid) -> str:

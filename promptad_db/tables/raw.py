@@ -14,10 +14,18 @@ if TYPE_CHECKING:
     from promptad_db.result_set import ResultSet, Section
 
 
-def json_sections(sections: Sequence[Section]) -> str:
-    """One object: section name -> list of row objects."""
-    names = distinct([section.name for section in sections])
-    return _json({name: _objects(section.result) for name, section in zip(names, sections, strict=True)})
+def json_sections(sections: Sequence[Section], notes: Sequence[str] = ()) -> str:
+    """One object: section name -> list of row objects; where there are ``notes``, they are the rows of ``notes``."""
+    contents = [(section.name, _objects(section.result)) for section in sections]
+    if notes:
+        contents.append(("notes", _note_objects(notes)))
+    names = distinct([name for name, _ in contents])
+    return _json({name: rows for name, (_, rows) in zip(names, contents, strict=True)})
+
+
+def _note_objects(notes: Sequence[str]) -> list[dict[str, str]]:
+    """Notes as row objects."""
+    return [{"note": text} for text in notes]
 
 
 def json_rows(result: ResultSet) -> str:
@@ -25,9 +33,9 @@ def json_rows(result: ResultSet) -> str:
     return _json(_objects(result))
 
 
-def json_object(content: Mapping[str, Any]) -> str:
-    """One object, its values raw."""
-    return _json(raw(content))
+def json_object(content: Mapping[str, Any], notes: Sequence[str] = ()) -> str:
+    """One object, its values raw; ``notes`` as in ``json_sections``."""
+    return _json(raw({**content, "notes": _note_objects(notes)} if notes else content))
 
 
 def csv_sections(sections: Sequence[Section]) -> str:
@@ -69,7 +77,7 @@ class _Lines(list[str]):
 
 def _field(value: Any) -> str:
     if isinstance(value, float):
-        return repr(float(value))
+        return repr(float(value) + 0.0)
     content = raw(value)
     if content is None:
         return ""

@@ -32,8 +32,18 @@ def tables(grids: Sequence[Grid], *, width: int | None, colour: bool) -> str:
 
     With ``colour`` the weak branch is coloured, and gaps have bars where there is room.
     """
-    text = "\n\n".join(_section(grid, width or _NO_LIMIT, colour=colour) for grid in grids)
+    text = "\n\n".join(_with_footnotes(grid, width or _NO_LIMIT, colour=colour) for grid in grids)
     return "\n".join(line.rstrip() for line in text.split("\n")) + "\n"
+
+
+def _with_footnotes(grid: Grid, width: int, *, colour: bool) -> str:
+    from rich.text import Text
+
+    console = _console(width, colour=False)
+    assert isinstance(console.file, io.StringIO)
+    for line in grid.footnotes:
+        console.print(Text(visible(line)))
+    return "\n".join(filter(None, (_section(grid, width, colour=colour), console.file.getvalue().removesuffix("\n"))))
 
 
 def _section(grid: Grid, width: int, *, colour: bool) -> str:

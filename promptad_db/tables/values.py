@@ -19,12 +19,12 @@ class Best(str):
 
 
 def raw(value: Any) -> Any:
-    """What JSON can hold of a value: NaN and infinities are None, bytes are hexadecimal, a Decimal is a float."""
+    """What JSON can hold of a value: NaN and infinities are None, bytes are hexadecimal, a Decimal is a float, -0.0 is 0.0."""
     value = plain(value)
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float | Decimal):
-        return float(value) if math.isfinite(value) else None
+        return float(value) + 0.0 if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(key): raw(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -10,8 +10,10 @@ from starlette.responses import RedirectResponse, Response
 from promptad_db import run_folder
 from promptad_db.db.queries.lists import cell_runs
 from promptad_db.errors import DatabaseError, NoRowsError, UsageError
+from promptad_db.fusion.recipes import branch_of
 from promptad_db.result_set import ResultSet, Section
-from promptad_db.tables.grid import lay_out, printed
+from promptad_db.tables import grids_of
+from promptad_db.tables.grid import printed
 from promptad_db.ui.cells import CellPage, branches_of, cell_of
 from promptad_db.ui.filters import chosen, counted, number_of, text_of
 from promptad_db.ui.pages import address, page, shown_by
@@ -50,7 +52,7 @@ def cell(request: Request) -> Response:
         by=by,
         branches=branches,
         level="image" if shown.info.task == "cls" else "pixel",
-        numbers=lay_out(Section("numbers", "What was measured in this cell.", _numbers(shown))),
+        numbers=grids_of([Section("numbers", "What was measured in this cell.", _numbers(shown))])[0],
         cards=cards,
         total=len(order),
         first=first,
@@ -123,12 +125,12 @@ def _card(shown: CellPage, at: int, by: str, *, pictures: bool) -> dict[str, Any
         }
         for branch in _maps_of(shown, by)
     ]
-    told = "label unknown" if label is None else LABELS[label] + (f", {kind}" if kind and label else "")
-    told += f"; {by} score {printed(result.scores[by][at])}"
+    description = "label unknown" if label is None else LABELS[label] + (f", {kind}" if kind and label else "")
+    description += f"; {by} score {printed(result.scores[by][at])}"
     return {
-        "name": name, "label": label, "score": float(result.scores[by][at]), "told": told, "seen": seen,
+        "name": name, "label": label, "score": float(result.scores[by][at]), "description": description, "seen": seen,
         "thumbnail": seen[0]["address"] if seen else None,
-        "shown": json.dumps({"name": name, "told": told, "pictures": seen}),
+        "shown": json.dumps({"name": name, "description": description, "pictures": seen}),
     }  # fmt: skip
 
 
@@ -148,15 +150,16 @@ def _opened(request: Request, cards: list[dict[str, Any]]) -> dict[str, Any] | N
 
 
 def _numbers(shown: CellPage) -> ResultSet:
-    """A row a level, branch and provenance; a column a metric."""
+    """A row a level, branch and provenance, with what the branch is; a column a metric."""
     rows: dict[tuple[str, str, str], dict[str, float | None]] = {}
     for one in shown.result.metrics:
         rows.setdefault((one.level, one.branch, one.provenance), {})[one.metric] = one.value
     kept = [name for name in _METRICS if any(name in row for row in rows.values())]
-    columns = ("branch", "level", *kept, "provenance")
+    columns = ("branch", "level", *kept, "provenance", "kind", "supervision")
     content = [
-        (branch, level, *(values.get(name) for name in kept), provenance)
-        for (level, branch, provenance), values in rows.items()
+        (name, level, *(values.get(metric) for metric in kept), provenance, branch.kind, branch.supervision)
+        for (level, name, provenance), values in rows.items()
+        for branch in (shown.info.branches.get(name) or branch_of(name),)
     ]
     return ResultSet(columns, content, dict.fromkeys(kept, "percent"))
 

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
-from promptad_db.cells.view import curves
-from promptad_db.db.queries.plot_data import plot_data
+from promptad_db.db.queries.plot_data import curves_of_cell, plot_data
 from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.metrics import OneClassError
-from promptad_db.plots import chart_script, draw, say
+from promptad_db.plots import alt_text, chart_script, draw
 from promptad_db.records import LEVEL_OF_TASK
 from promptad_db.tables.values import raw
 from promptad_db.ui.cells import branches_of, cell_of
 from promptad_db.ui.filters import report_filters, text_of
-from promptad_db.ui.histograms import draw_histograms, say_histograms
+from promptad_db.ui.histograms import describe_histograms, draw_histograms
 from promptad_db.ui.pages import shown_by
 
 if TYPE_CHECKING:
@@ -58,28 +57,28 @@ def script(_request: Request) -> Response:
 
 def _of_report(request: Request, name: str) -> tuple[Any, str]:
     rows = plot_data(shown_by(request).database, name, report_filters(request))
-    return draw(name, rows, width=_WIDTH), say(name, rows)
+    return draw(name, rows, width=_WIDTH), alt_text(name, rows)
 
 
 def _of_cell(request: Request, name: str) -> tuple[Any, str]:
     cell = cell_of(request)
     branches = branches_of(request, cell)
     if name == HISTOGRAMS:
-        return draw_histograms(cell.result, branches), say_histograms(cell.result, branches)
+        return draw_histograms(cell.result, branches), describe_histograms(cell.result, branches)
     with _one_at_a_time:  # both charts are asked for at once, and need the same curves
         rows = _curves(cell.folder, cell.category, LEVEL_OF_TASK[cell.info.task], branches, cell.changed)
-    return draw(name, rows, width=_CURVE_WIDTH), say(name, rows)
+    return draw(name, rows, width=_CURVE_WIDTH), alt_text(name, rows)
 
 
 @lru_cache(maxsize=8)
 def _curves(folder: Path, category: str, level: Level, branches: tuple[str, ...], _changed: object) -> ResultSet:
-    return curves(folder, category, level, branches, steps=_STEPS)
+    return curves_of_cell(folder, category, level, branches, steps=_STEPS)
 
 
 def _answer(make: Callable[[], tuple[Any, str]]) -> Response:
     """A specification, and what it shows in words; where there is nothing to draw, that in words."""
     try:
-        drawn, said = make()
+        drawn, text = make()
     except (NoRowsError, OneClassError) as error:
-        return JSONResponse({"spec": None, "said": f"Nothing to draw: {error.args[0]}."})
-    return JSONResponse({"spec": raw(drawn.to_dict(validate=False)), "said": said})  # JSON knows no NaN
+        return JSONResponse({"spec": None, "alt_text": f"Nothing to draw: {error.args[0]}."})
+    return JSONResponse({"spec": raw(drawn.to_dict(validate=False)), "alt_text": text})  # JSON knows no NaN

@@ -48,7 +48,7 @@ def draw_histograms(result: CategoryResult, branches: Sequence[str], *, width: i
     return themed(alt.vconcat(*panels), None, "currentColor", 12)
 
 
-def say_histograms(result: CategoryResult, branches: Sequence[str]) -> str:
+def describe_histograms(result: CategoryResult, branches: Sequence[str]) -> str:
     """The median score of each label in each branch, in a sentence."""
     _check(result, branches)
     parts = []

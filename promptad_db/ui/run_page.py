@@ -8,7 +8,7 @@ from promptad_db.db.queries.lists import run_cells
 from promptad_db.db.queries.runs import show_run
 from promptad_db.errors import DatabaseError, NoRowsError
 from promptad_db.result_set import Section
-from promptad_db.tables.grid import lay_out
+from promptad_db.tables import grids_of
 from promptad_db.ui.pages import page, shown_by
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def run(request: Request) -> Response:
         run_id=run_id,
         facts=facts,
         facts_of=dict(facts),
-        cells=lay_out(Section("categories", "AUROC of each category at the level of the task.", cells)),
-        grids=[lay_out(section) for section in sections],
+        cells=grids_of([Section("categories", "AUROC of each category at the level of the task.", cells)])[0],
+        grids=grids_of(sections),
         live=live,
     )

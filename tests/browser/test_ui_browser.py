@@ -71,7 +71,7 @@ def test_the_progress_of_a_running_run_grows_without_a_click(page, app, world):
     assert HOSTILE in row.inner_text()
     grow(world.runs / world.running, "tile")
     expect(row).to_contain_text("2 of 3, last tile")
-    expect(page.locator("#live-said")).to_contain_text("2 categories are done")
+    expect(page.locator("#live-status")).to_contain_text("2 categories are done")
 
 
 def test_two_ticked_runs_are_compared(page, app, world):

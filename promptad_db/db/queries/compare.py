@@ -10,6 +10,7 @@ from promptad_db.db.engine.query import execute, fetch
 from promptad_db.db.engine.sql_files import load_sql
 from promptad_db.db.queries.contrasts import contrasts
 from promptad_db.db.queries.interval_columns import NOTE, SIDES, add_intervals, add_p_values, with_intervals
+from promptad_db.db.queries.kind_columns import with_kinds, with_kinds_of_sides, with_provenance
 from promptad_db.db.queries.reports import Report
 from promptad_db.db.queries.selection import Filters, resolve_runs, section_rows, select, unselect
 from promptad_db.db.queries.variants import (
@@ -24,7 +25,7 @@ from promptad_db.errors import NoRowsError, UsageError
 from promptad_db.result_set import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import sqlalchemy as sa
 
@@ -72,6 +73,9 @@ def compare(
             _tested(connection, _section(connection, name, filters, sides), filters, branches, ci=ci)
             for name in ("totals", "categories")
         ]
+        kinds = {row["branch"]: row for row in fetch(connection, load_sql("compare", "kinds").sql).records()}
+        both = (first, second) if kind == "branch" else None
+        sections = [_with_kinds(section, kinds, both, filters) for section in sections]
         if ci:
             notes.append(NOTE)
         left_out = fetch(connection, load_sql("compare", "left_out").sql).records()[0]
@@ -135,6 +139,14 @@ def _tested(
     found = dict(contrasts(connection, "sides", filters, **given))
     tested = add_p_values(section, SIDES[section.name], found)
     return add_intervals(tested, SIDES[section.name], found, filters) if ci else tested
+
+
+def _with_kinds(
+    section: Section, kinds: Mapping[str, Mapping[str, Any]], branches: tuple[str, str] | None, filters: Filters
+) -> Section:
+    """The section with what its branches are; ``branches`` are the two sides where these are branches."""
+    result = with_kinds_of_sides(section.result, kinds, branches) if branches else with_kinds(section.result, kinds)
+    return replace(section, result=with_provenance(result, filters))
 
 
 def _kind_of(connection: sa.Connection, first: str, second: str) -> str:

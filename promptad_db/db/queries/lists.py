@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from promptad_db.db.engine import connect
 from promptad_db.db.engine.query import fetch
 from promptad_db.db.engine.sql_files import load_sql
-from promptad_db.db.queries.selection import resolve_runs
+from promptad_db.db.queries.selection import choose_runs, list_rows, resolve_runs
 from promptad_db.errors import UsageError
 from promptad_db.storage import folder_at
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from promptad_db.db.engine.connect import Where
+    from promptad_db.db.queries.selection import Filters
     from promptad_db.result_set import ResultSet
 
 SORTS = (
@@ -72,6 +73,13 @@ def find_runs(
 def experiments(database: Where) -> ResultSet:
     """Every experiment, the one with the newest run first, and how much was run in it."""
     return _listed(database, "experiment_sizes")
+
+
+def origins(database: Where, filters: Filters) -> ResultSet:
+    """The experiments and methods that the filters choose: how many runs each has, and when its first and last one began."""
+    with connect.reading(database) as connection:
+        filters, _ = choose_runs(connection, filters)
+        return list_rows(connection, "origins", filters)
 
 
 def choices(database: Where) -> dict[str, list[str]]:

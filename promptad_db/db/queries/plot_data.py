@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from promptad_db.cells.view import curves
+from promptad_db.cells.view import STEPS, curves
 from promptad_db.db.engine import connect
 from promptad_db.db.queries.audit import audit
+from promptad_db.db.queries.kind_columns import kinds_of, with_kinds, with_kinds_of_sides, with_provenance
 from promptad_db.db.queries.selection import BRANCHES, section_rows, select
 from promptad_db.db.queries.significance import critical_difference
 from promptad_db.errors import InputError, NoRowsError, UsageError
+from promptad_db.fusion.recipes import branch_of
+from promptad_db.marks import columns_of
 from promptad_db.plots import PLOTS
 from promptad_db.records import LEVEL_OF_TASK
 from promptad_db.result_set import ResultSet
+from promptad_db.run_folder import read_run
 from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
     from promptad_db.db.engine.connect import Where
     from promptad_db.db.queries.selection import Filters
+    from promptad_db.records import Level
 
 TOP = 90
 CURVES = tuple(plot.name for plot in PLOTS.values() if plot.one_cell)
@@ -76,7 +81,8 @@ def plot_data_and_notes(
         raise UsageError(f"there is no plot {name!r}", "promptad-db plot --help lists them")
     if name in CURVES:
         cell, notes = one_cell(database, filters)
-        return curves(cell.folder, cell.category, LEVEL_OF_TASK[cell.task], branches or filters.branches), notes  # type: ignore[index]
+        level = LEVEL_OF_TASK[cell.task]  # type: ignore[index]
+        return curves_of_cell(cell.folder, cell.category, level, branches or filters.branches), notes
     if name == "audit":
         audited = audit(database, filters)
         return _long(audited.cells), audited.notes
@@ -84,7 +90,9 @@ def plot_data_and_notes(
         return _ranks(database, filters), []
     with connect.reading(database) as connection:
         filters, notes = select(connection, filters)
-        result = section_rows(connection, "plots", name, filters, top=top)
+        result = with_provenance(section_rows(connection, "plots", name, filters, top=top), filters)
+        if "branch_a" in result.columns:
+            result = with_kinds_of_sides(result, kinds_of(connection), filters.branches)
     if not result:
         raise NoRowsError(_nothing(name, filters), "see what there is: promptad-db report")
     if name == "dumbbell":
@@ -120,6 +128,15 @@ def one_cell(database: Where, filters: Filters) -> tuple[CellLocation, list[str]
     if not places[0].folder.is_dir():
         raise InputError(f"{places[0].folder}: the folder of the run is gone", "bring it back, or ingest it again")
     return places[0], notes
+
+
+def curves_of_cell(
+    folder: Path, category: str, level: Level, branches: Sequence[str], *, steps: int = STEPS
+) -> ResultSet:
+    """The rows of ``cells.view.curves``, with what the run says that the branches are."""
+    described = read_run(folder).branches
+    kinds = {name: columns_of(described.get(name) or branch_of(name)) for name in branches}
+    return with_kinds(curves(folder, category, level, branches, steps=steps), kinds)
 
 
 def _long(cells: ResultSet) -> ResultSet:

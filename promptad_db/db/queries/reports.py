@@ -10,6 +10,7 @@ from promptad_db.db.engine.query import fetch
 from promptad_db.db.engine.sql_files import load_sql
 from promptad_db.db.queries import reference, variants
 from promptad_db.db.queries.interval_columns import NOTE, with_intervals
+from promptad_db.db.queries.kind_columns import kind_notes, kinds_of, with_provenance
 from promptad_db.db.queries.sections import SECTIONS
 from promptad_db.db.queries.selection import BRANCHES, Filters, section_rows, select, unselect, without_idle
 from promptad_db.db.queries.significance import significance_section
@@ -38,6 +39,12 @@ class Report:
     sections: list[Section]
     notes: list[str] = field(default_factory=list)
 
+    def _repr_markdown_(self) -> str:
+        """What a notebook shows."""
+        from promptad_db.tables import render
+
+        return render(self.sections, "md", notes=self.notes)
+
 
 def report(
     db: Where | None = None,
@@ -65,6 +72,7 @@ def report(
     with connect.reading(connect.database_path(db)) as connection:
         each_variant = bool(sections) and set(sections) <= set(variants.SECTIONS)
         filters, notes = select(connection, filters or Filters(), each_variant=each_variant)
+        notes += kind_notes(kinds_of(connection), filters.branches)
         if "reference" in sections:
             reference.add_published(connection)
         names = list(dict.fromkeys(sections)) or _fitting(connection, filters)
@@ -95,7 +103,7 @@ def _section(connection: sa.Connection, name: str, filters: Filters, *, top: int
     if name in _OF_SEMANTIC_AND_MEMORY:
         filters = replace(filters, branches=BRANCHES)
     result = section_rows(connection, "reports", name, filters, top=top, min_gap=min_gap)
-    return Section(name, load_sql("reports", name).title, result)
+    return Section(name, load_sql("reports", name).title, with_provenance(result, filters))
 
 
 def _cost(connection: sa.Connection, filters: Filters) -> Section:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 DECIMALS = 12
 
 BRANCHES = ("semantic", "memory")
-_OCCASIONAL = ("of_two_runs", "cells_of_several_runs", "std_leaves_out")
+_OCCASIONAL = ("of_two_runs", "cells_of_several_runs", "std_leaves_out", "calibration", "way_covered_note")
+_IDLE = (None, False, 0, "none")
 _OF_EXPERIMENTS = ("worst", "cells")
 PROVENANCES = ("best", "exact", "reported", "approx")
 
@@ -142,10 +143,20 @@ def section_rows(connection: sa.Connection, folder: str, name: str, filters: Fil
     parameters = {**parameters_of(filters), **parameters}
     result = fetch(connection, query.sql, **{name: parameters[name] for name in query.parameters})
     rows = [
-        tuple(round(value, DECIMALS) if isinstance(value, float) else value for value in row) for row in result.rows
+        tuple(round(value, DECIMALS) + 0.0 if isinstance(value, float) else value for value in row)
+        for row in result.rows
     ]
+    result = _without_weak_branch(replace(result, rows=rows))
     kinds = {column: COLUMN_KINDS[column] for column in result.columns if column in COLUMN_KINDS}
-    return replace(result, rows=rows, kinds=kinds).renamed(branch_names(result.columns, filters.branches))
+    return replace(result, kinds=kinds).renamed(branch_names(result.columns, filters.branches))
+
+
+def _without_weak_branch(result: ResultSet) -> ResultSet:
+    """The rows, those with a gap of exactly 0 as ties: an average decided between its branches by digits that are gone."""
+    if not {"gap", "weak_branch"} <= set(result.columns):
+        return result
+    settled = [{**row, "weak_branch": "tie"} if row["gap"] == 0 else row for row in result.records()]
+    return replace(result, rows=[tuple(row.values()) for row in settled])
 
 
 def without_idle(section: Section) -> Section:
@@ -156,7 +167,7 @@ def without_idle(section: Section) -> Section:
     idle = [
         name
         for name in result.columns
-        if (name in _OCCASIONAL and not any(row[name] for row in result.records()))
+        if (name in _OCCASIONAL and not any(row[name] not in _IDLE for row in result.records()))
         or (
             name == "experiment"
             and section.name in _OF_EXPERIMENTS

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from promptad_db.db.engine import connect
 from promptad_db.db.queries.contrasts import contrasts
+from promptad_db.db.queries.kind_columns import kind_values, kinds_of
 from promptad_db.db.queries.selection import DECIMALS, list_rows, select
+from promptad_db.marks import KIND_COLUMNS
 from promptad_db.result_set import ResultSet, Section
 from promptad_db.stats.student import signed_ranks
 from promptad_db.stats.uncertainty import holm
@@ -37,7 +39,7 @@ TITLE = (
 )
 _COLUMNS = (
     "task", "branch", "against", "cells", "tested", "wins", "ties", "losses", "untested_because", "categories",
-    "median_difference", "effect_size", "p_value",
+    "median_difference", "effect_size", "p_value", *KIND_COLUMNS,
 )  # fmt: skip
 _KINDS = {
     **dict.fromkeys(("wins", "ties", "losses"), "share_of:tested"),
@@ -85,30 +87,63 @@ def significance_section(connection: sa.Connection, filters: Filters) -> Section
     for (task, branch, against, *_), contrast in contrasts(connection, "tests", filters):
         cells[task, branch, against].add(contrast)
     rows = []
+    kinds = kinds_of(connection)
     differences = list_rows(connection, "category_differences", filters).records()
     for pair, group in groupby(differences, key=lambda row: (row["task"], row["branch"], row["against"])):
-        found = list(group)
-        values = [row["difference"] for row in found]
-        count = sum(row["cells"] for row in found)
-        rows.append((*pair, *cells[pair].outcome(count), len(values), *_over_categories(values)))
+        categories = list(group)
+        values = [row["difference"] for row in categories]
+        count = sum(row["cells"] for row in categories)
+        outcome = cells[pair].outcome(count)
+        rows.append((*pair, *outcome, len(values), *_over_categories(values), *kind_values(kinds, pair[1])))
     return Section("significance", TITLE, ResultSet(_COLUMNS, rows, _KINDS))
 
 
-def critical_difference(database: Where, filters: Filters) -> ResultSet:
-    """How branches, fusions and variants rank over categories, best first: what a critical-difference diagram draws.
+def category_tests(database: Where, filters: Filters) -> list[dict[str, Any]]:
+    """Whether the two branches of the filters differ over categories, a row a task as in the section *significance*.
 
-    A row a task and contender: its mean rank over ``categories`` (1 is best), the ``critical_difference`` of mean ranks that
-    Nemenyi's test at 0.05 asks for, Friedman's ``p_value`` for all of the task, and in ``not_distinguishable`` the others
-    nearer than that, with commas between them. K and seeds are averaged within a category first; contenders that lack a
-    cell of the others are left out, as are oracles (Demsar, Journal of Machine Learning Research 7, 2006).
+    Each has ``task``, ``branch`` and ``against``, ``categories``, ``median_difference``, ``effect_size`` and ``p_value``, None
+    where fewer than two categories differ. Estimates are not tested.
+    """
+    if filters.provenance == "approx":
+        return []
+    against, branch = filters.branches
+    with connect.reading(database) as connection:
+        filters, _ = select(connection, filters)
+        rows = list_rows(connection, "category_differences", filters).records()
+    by_task: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if (row["branch"], row["against"]) == (branch, against):
+            by_task[row["task"]].append(row["difference"])
+    names = ("task", "branch", "against", "categories", "median_difference", "effect_size", "p_value")
+    return [
+        dict(zip(names, (task, branch, against, len(values), *_over_categories(values)), strict=True))
+        for task, values in by_task.items()
+    ]
+
+
+def critical_difference(database: Where, filters: Filters) -> ResultSet:
+    """How branches, fusions and variants of a method rank over categories, best first: a critical-difference diagram.
+
+    A row a task, method and contender: its mean rank over ``categories`` (1 is best), the ``critical_difference`` of mean ranks
+    that Nemenyi's test at 0.05 asks for, Friedman's ``p_value`` for all of the task and method (None for two contenders, and
+    where all tie), and in ``not_distinguishable`` the others nearer than that, with commas between them. K and seeds are
+    averaged within a category first, to 12 decimals. Contenders are compared over the same cells: those that do not have just
+    the cells of the one with most are left out, as are upper bounds (Demsar, Journal of Machine Learning Research 7, 2006).
     """
     with connect.reading(database) as connection:
         filters, _ = select(connection, filters, each_variant=True)
         rows = list_rows(connection, "contenders", filters).records()
-    ranked = [row for task, found in groupby(rows, key=lambda row: row["task"]) for row in _ranked(task, list(found))]
-    columns = ("task", "contender", "mean_rank", "categories", "critical_difference", "p_value", "not_distinguishable")
-    kinds = {"mean_rank": "ratio", "critical_difference": "ratio", "p_value": "p"}
-    return ResultSet(columns, ranked, kinds)
+        kinds = kinds_of(connection)
+    ranked = [
+        (*group, *row)
+        for group, contenders in groupby(rows, key=lambda row: (row["task"], row["method"]))
+        for row in _ranked(list(contenders), kinds)
+    ]
+    columns = (
+        "task", "method", "contender", "mean_rank", "categories", "critical_difference", "p_value", "not_distinguishable",
+        *KIND_COLUMNS,
+    )  # fmt: skip
+    return ResultSet(columns, ranked, {"mean_rank": "ratio", "critical_difference": "ratio", "p_value": "p"})
 
 
 def _untested(contrast: Contrast) -> str:
@@ -122,38 +157,57 @@ def _untested(contrast: Contrast) -> str:
 
 def _over_categories(values: Sequence[float]) -> tuple[float | None, ...]:
     """The median difference, the effect size and p."""
-    found = (median(values), *signed_ranks(values))
-    return tuple(None if value is None else round(value, DECIMALS) for value in found)
+    effect_size, p_value = signed_ranks(values)
+    return _rounded(median(values)), None if effect_size is None else _rounded(effect_size), p_value
 
 
-def _ranked(task: str, rows: list[dict[str, Any]]) -> Iterable[tuple[Any, ...]]:
-    """The rows of one task; none where fewer than two contenders share fewer than two categories."""
+def _rounded(value: float) -> float:
+    """Without the last digits, which depend on the order in which a database adds; a zero has no sign."""
+    return round(value, DECIMALS) + 0.0
+
+
+def _ranked(rows: list[dict[str, Any]], kinds: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[Any, ...]]:
+    """The rows of one task and method; none where fewer than two contenders share fewer than two categories."""
     aurocs = _complete(rows)
     blocks = len(next(iter(aurocs.values()), ()))
     if min(len(aurocs), blocks) < _FEWEST_TO_RANK:
-        return []
-    from scipy.stats import friedmanchisquare, rankdata, studentized_range
+        return
+    from scipy.stats import rankdata, studentized_range
 
-    names, count = list(aurocs), len(aurocs)
-    ranks = rankdata([[-round(value, DECIMALS) for value in aurocs[name]] for name in names], axis=0).mean(axis=1)
+    contenders, count = list(aurocs), len(aurocs)
+    ranks = rankdata([[-value for value in values] for values in aurocs.values()], axis=0).mean(axis=1)
     quantile = float(studentized_range.ppf(1 - ALPHA, count, math.inf)) / math.sqrt(2)
-    critical = round(quantile * math.sqrt(count * (count + 1) / (6 * blocks)), DECIMALS)
-    p_value = round(float(friedmanchisquare(*aurocs.values()).pvalue), DECIMALS) if count > _FEWEST_TO_RANK else None
-    means = {name: round(float(rank), DECIMALS) for name, rank in zip(names, ranks, strict=True)}
-    made = []
-    for name, rank in sorted(means.items(), key=lambda item: (item[1], item[0])):
-        near = ", ".join(other for other in means if other != name and abs(means[other] - rank) < critical)
-        made.append((task, name, rank, blocks, critical, p_value, near or None))
-    return made
+    critical = _rounded(quantile * math.sqrt(count * (count + 1) / (6 * blocks)))
+    p_value = _friedman(list(aurocs.values()))
+    means = {contender: _rounded(float(rank)) for contender, rank in zip(contenders, ranks, strict=True)}
+    several = len({variant for variant, _ in contenders}) > 1
+    names = {one: f"{one[0]}: {one[1]}" if several else one[1] for one in contenders}
+    for contender, rank in sorted(means.items(), key=lambda item: (item[1], names[item[0]])):
+        near = [names[other] for other in means if other != contender and abs(means[other] - rank) < critical]
+        named = names[contender], rank, blocks, critical, p_value, ", ".join(near) or None
+        yield *named, *kind_values(kinds, contender[1])
 
 
-def _complete(rows: list[dict[str, Any]]) -> Mapping[str, list[float]]:
-    """The AUROCs of each contender by category, of those that have every cell that any of them has."""
-    several = len({row["variant"] for row in rows}) > 1
-    found: dict[str, dict[tuple[str, str], tuple[int, float]]] = defaultdict(dict)
+def _friedman(aurocs: list[list[float]]) -> float | None:
+    """Friedman's p; None for fewer than three contenders, and where all of them tie in every category."""
+    if len(aurocs) <= _FEWEST_TO_RANK or all(values == aurocs[0] for values in aurocs):
+        return None
+    from scipy.stats import friedmanchisquare
+
+    return float(friedmanchisquare(*aurocs).pvalue)
+
+
+def _complete(rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[float]]:
+    """The AUROCs of each contender, a variant and branch, by category: of those with the largest set of cells.
+
+    Where several sets are as large, it is the one that most contenders have.
+    """
+    aurocs: dict[tuple[str, str], list[float]] = defaultdict(list)
+    cells: dict[tuple[str, str], list[tuple[Any, ...]]] = defaultdict(list)
     for row in rows:
-        name = f"{row['variant']}: {row['branch']}" if several else row["branch"]
-        found[name][row["dataset"], row["category"]] = row["cells"], row["auroc"]
-    cells = {name: {place: count for place, (count, _) in by_place.items()} for name, by_place in found.items()}
-    most = max(cells.values(), key=lambda counts: sum(counts.values()))
-    return {name: [by_place[place][1] for place in most] for name, by_place in found.items() if cells[name] == most}
+        contender = row["variant"], row["branch"]
+        aurocs[contender].append(_rounded(row["auroc"]))
+        cells[contender].append((row["dataset"], row["category"], tuple(row["cells"].split())))
+    shared_by = Counter(map(tuple, cells.values()))
+    most = max(shared_by, key=lambda shared: (sum(len(one[-1]) for one in shared), shared_by[shared]))
+    return {contender: values for contender, values in aurocs.items() if tuple(cells[contender]) == most}

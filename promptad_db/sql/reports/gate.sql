@@ -84,7 +84,7 @@ SELECT
         WHEN oracle.mean - best.mean <= 1e-12 THEN 'the oracle is not above the best fixed fusion'
     END AS way_covered_note,
     'gate' AS kind,
-    branch_kinds.supervision
+    branch_kinds.supervision, branch_kinds.upper_bound
 FROM counts
 LEFT JOIN branch_kinds ON branch_kinds.branch = counts.gate
 LEFT JOIN gate_means

@@ -110,7 +110,7 @@ async function look() {
   const total = runs.reduce((sum, run) => sum + run.done, 0);
   const state = runs.map((run) => `${run.run_id} ${run.done} ${run.seems_dead}`).join();
   if (before !== null && state !== before) {
-    document.getElementById("live-said").textContent = `${runs.length} runs are running, ${total} categories are done`;
+    document.getElementById("live-status").textContent = `${runs.length} runs are running, ${total} categories are done`;
   }
   before = state;
 }
@@ -141,14 +141,14 @@ function leadsTo(figure, datum) {
 const escaped = (text) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 async function drawChart(figure) {
   const place = figure.querySelector(".drawing");
-  const said = figure.querySelector(".said");
+  const description = figure.querySelector(".description");
   try {
     const [answer] = await Promise.all([fetch(figure.dataset.chart, { credentials: "same-origin" }), chartScript()]);
     const content = await answer.json();
-    if (!content.spec) throw new Error(content.said ?? content.error);
-    said.hidden = false;
-    said.querySelector("p").textContent = content.said;
-    place.setAttribute("aria-label", content.said);
+    if (!content.spec) throw new Error(content.alt_text ?? content.error);
+    description.hidden = false;
+    description.querySelector("p").textContent = content.alt_text;
+    place.setAttribute("aria-label", content.alt_text);
     const tooltip = { disableDefaultStyle: true, sanitize: (value) => escaped(String(value)) };
     const options = { ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip, hover: false };
     const { view } = await window.vegaEmbed(place, content.spec, options);
@@ -182,7 +182,7 @@ function showInLens(link) {
   link.setAttribute("aria-current", "true");
   const shown = JSON.parse(link.dataset.shown);
   lens.querySelector("h3").textContent = shown.name;
-  lens.querySelector(".told").textContent = shown.told;
+  lens.querySelector(".description").textContent = shown.description;
   const pictures = shown.pictures.map(({ name, address, score }) => {
     const figure = element("figure");
     const caption = element("figcaption", score ? `${name} ${score}` : name);

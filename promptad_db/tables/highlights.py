@@ -15,7 +15,7 @@ _MEAN_GAP = "mean_gap"  # the means of its two branches stand before it
 _TIE = "tie"
 
 
-def marked(grid: Grid, result: ResultSet) -> Grid:
+def highlighted(grid: Grid, result: ResultSet) -> Grid:
     """The grid of a result with its weak branches and the sizes of its gaps marked; the texts stay as they are.
 
     Weak are the name in the column weak_branch and the AUROC of that branch, and the lower one of two means before
