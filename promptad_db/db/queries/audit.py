@@ -6,6 +6,7 @@ be made here from the audited cells; which cells those are is SQL.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -133,7 +134,8 @@ def _conclusions(records: list[Row], summaries: list[Row], notes: list[str]) -> 
             for dataset in sorted({row["dataset"] for row in of_task})
         ]
         rows.append(_gap_size(task, of_task))
-        rows.append(_max_against_memory(task, of_task))
+        fused = [row for row in of_task if row["max_auroc"] is not None]
+        rows += [_max_against_memory(task, fused)] if fused else []
     ratio = _gap_ratio(records, summaries)
     if ratio:
         rows.append(ratio[0])
@@ -154,13 +156,11 @@ def _majority(weak: list[str]) -> tuple[str, str]:
 
 
 def _gap_size(task: str, records: list[Row]) -> tuple[Any, ...]:
-    guessed = _mean(abs(row["gap_estimate"]) for row in records)
-    true = _mean(abs(row["gap"]) for row in records)
+    guessed, true = _mean_abs(records, "gap_estimate"), _mean_abs(records, "gap")
     return f"{task}: the mean absolute gap", f"{100 * guessed:.2f} points", f"{100 * true:.2f} points", None
 
 
-def _max_against_memory(task: str, records: list[Row]) -> tuple[Any, ...]:
-    fused = [row for row in records if row["max_auroc"] is not None]
+def _max_against_memory(task: str, fused: list[Row]) -> tuple[Any, ...]:
     same = sum(row["max_auroc"] <= row["memory_estimate"] + 10**-DECIMALS for row in fused)
     above = sum(row["max_auroc"] > row["memory"] for row in fused)
     gain = _mean(row["max_auroc"] - row["memory"] for row in fused)
@@ -179,8 +179,8 @@ def _gap_ratio(records: list[Row], summaries: list[Row]) -> tuple[tuple[Any, ...
     for summary in summaries:
         task = summary["task"]
         audited = [row for row in records if row["task"] == task]
-        true[task] = _mean(abs(row["gap"]) for row in audited) if audited else summary["mean_abs_gap"]
-        guessed[task] = _mean(abs(row["gap_estimate"]) for row in audited) if audited else true[task]
+        true[task] = _mean_abs(audited, "gap") if audited else summary["mean_abs_gap"]
+        guessed[task] = _mean_abs(audited, "gap_estimate") if audited else true[task]
         which.append(
             f"{len(audited)} {task} cells with an estimate" if audited else f"all {summary['cells']} {task} cells"
         )
@@ -198,6 +198,14 @@ def _named(cell: Row) -> str:
 def _mean(values: Any) -> float:
     listed = list(values)
     return round(fmean(listed), DECIMALS) if listed else 0.0
+
+
+def _mean_abs(records: list[Row], gap: str) -> float:
+    """The mean absolute gap as reports have it, over seeds first."""
+    by_seeds: dict[tuple[Any, ...], list[float]] = defaultdict(list)
+    for row in records:
+        by_seeds[row.get("experiment"), row["dataset"], row["category"], row["k_shot"]].append(abs(row[gap]))
+    return _mean(map(fmean, by_seeds.values()))
 
 
 def _share(records: list[Row], holds: Any) -> float:

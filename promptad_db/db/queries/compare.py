@@ -12,7 +12,7 @@ from promptad_db.db.queries.contrasts import contrasts
 from promptad_db.db.queries.interval_columns import NOTE, SIDES, add_intervals, add_p_values, with_intervals
 from promptad_db.db.queries.kind_columns import with_kinds, with_kinds_of_sides, with_provenance
 from promptad_db.db.queries.reports import Report
-from promptad_db.db.queries.selection import Filters, resolve_runs, section_rows, select, unselect
+from promptad_db.db.queries.selection import Filters, resolve_runs, section_rows, select, unselect, without_idle
 from promptad_db.db.queries.variants import (
     BASELINE,
     WEAK,
@@ -118,6 +118,7 @@ def compare_variants(
             notes.append(NOTE)
             given = {"reference": found.reference, "shown": shown_branches(filters, branch)}
             sections = [with_intervals(connection, section, filters, **given) for section in sections]
+        sections = [without_idle(section) for section in sections]
     if not any(row["cells"] for row in sections[0].result.records()):
         raise NoRowsError(
             f"{', '.join(found.others)} and {found.reference} share no cell",

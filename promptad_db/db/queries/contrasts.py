@@ -88,9 +88,11 @@ def contrasts(
     connection.exec_driver_sql(f"CREATE TEMPORARY VIEW numbered AS {numbered}")
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE slices AS {load_sql('contrasts', 'slices').sql}")
     with _little_cached(connection):
-        for row in fetch(connection, "SELECT DISTINCT slice, first, last FROM slices ORDER BY slice").records():
+        slices = fetch(connection, "SELECT DISTINCT slice, first, last FROM slices ORDER BY slice").records()
+        for row in slices:
             yield from _contrasts(connection, query, {**given, "slice": row["slice"]}, _FEW.format_map(row))
-        yield from _contrasts(connection, query, {**given, "slice": _ACROSS_SLICES}, "SELECT * FROM placements")
+        if len(slices) > 1:
+            yield from _contrasts(connection, query, {**given, "slice": _ACROSS_SLICES}, "SELECT * FROM placements")
     connection.exec_driver_sql("DROP TABLE slices")
     connection.exec_driver_sql("DROP VIEW numbered")
 

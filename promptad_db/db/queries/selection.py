@@ -23,7 +23,8 @@ DECIMALS = 12
 BRANCHES = ("semantic", "memory")
 _OCCASIONAL = ("of_two_runs", "cells_of_several_runs", "std_leaves_out", "calibration", "way_covered_note")
 _IDLE = (None, False, 0, "none")
-_OF_EXPERIMENTS = ("worst", "cells")
+_NAMES = ("experiment", "method")
+_ROWS_OF_CELLS = ("worst", "cells", "repairs")
 PROVENANCES = ("best", "exact", "reported", "approx")
 
 _SELECTION = (
@@ -31,7 +32,7 @@ _SELECTION = (
     ("VIEW", "definition", "true_numbers"),
     ("TABLE", "definition", "run_auroc"),
     ("TABLE", "definition", "branch_kinds"),
-    ("TABLE", "definition", "gap_cells"),
+    ("VIEW", "definition", "gap_cells"),
     ("TABLE", "selection", "cells"),
     ("VIEW", "definition", "seed_means"),
     ("TABLE", "definition", "summaries"),
@@ -168,11 +169,7 @@ def without_idle(section: Section) -> Section:
         name
         for name in result.columns
         if (name in _OCCASIONAL and not any(row[name] not in _IDLE for row in result.records()))
-        or (
-            name == "experiment"
-            and section.name in _OF_EXPERIMENTS
-            and len({row[name] for row in result.records()}) == 1
-        )
+        or (name in _NAMES and section.name in _ROWS_OF_CELLS and len({row[name] for row in result.records()}) == 1)
     ]
     kept = [index for index, name in enumerate(result.columns) if name not in idle]
     rows = [tuple(row[index] for index in kept) for row in result.rows]

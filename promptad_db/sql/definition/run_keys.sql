@@ -8,6 +8,8 @@ SELECT
     DENSE_RANK() OVER (ORDER BY experiment, method, dataset, k_shot, seed, task) AS setting_across_variants,
     DENSE_RANK() OVER (ORDER BY experiment, method, variant) AS sweep,
     DENSE_RANK() OVER (ORDER BY experiment, dataset, k_shot, seed, task) AS cell,
+    COUNT(*) OVER (PARTITION BY experiment, dataset, k_shot, seed, task)
+        - COUNT(*) OVER (PARTITION BY experiment, method, variant, dataset, k_shot, seed, task) AS others_of_cell,
     DENSE_RANK() OVER (ORDER BY experiment, dataset, k_shot, task) AS cell_across_seeds,
     CASE task WHEN 'cls' THEN 'image' ELSE 'pixel' END COLLATE "C" AS level,
     run_id, experiment, method, variant, dataset, k_shot, seed, task, created_at

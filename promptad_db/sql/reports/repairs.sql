@@ -4,7 +4,8 @@
 -- See selection/weak_cells.sql. Both gaps are to the reference's memory branch; the largest gain stands first.
 WITH settings AS (
     SELECT DISTINCT
-        setting_across_variants AS of_variants, setting_across_seeds AS series, variant, dataset, k_shot, seed, task
+        setting_across_variants AS of_variants, setting_across_seeds AS series, experiment, method, variant,
+        dataset, k_shot, seed, task
     FROM run_keys
 )
 SELECT
@@ -14,11 +15,13 @@ SELECT
     weak_cells.semantic,
     weak_cells.reference_memory - weak_cells.semantic AS gap_left,
     (weak_cells.semantic - weak_cells.reference_semantic)
-        / (weak_cells.reference_memory - weak_cells.reference_semantic) AS share_closed
+        / (weak_cells.reference_memory - weak_cells.reference_semantic) AS share_closed,
+    settings.experiment, settings.method
 FROM weak_cells
 JOIN settings ON settings.of_variants = weak_cells.of_variants AND settings.series = weak_cells.series
 WHERE weak_cells.repaired = 1
 ORDER BY
     weak_cells.semantic - weak_cells.reference_semantic DESC,
-    settings.variant, settings.task, settings.dataset, weak_cells.category, settings.k_shot, settings.seed
+    settings.variant, settings.task, settings.dataset, weak_cells.category, settings.k_shot, settings.seed,
+    settings.experiment, settings.method
 LIMIT :top
