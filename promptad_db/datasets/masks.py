@@ -79,7 +79,7 @@ def _labels(image: Image, colours: NDArray[Any]) -> Mask | None:
         return None
     if np.count_nonzero(np.bincount(np.asarray(image).ravel())) > _LARGEST_LABEL + 1:
         return None
-    return Mask(colours.any(axis=-1), thresholded=False)
+    return Mask(colours.max(axis=-1) > 0, thresholded=False)
 
 
 def _by_brightness(colours: NDArray[Any], *, lossless: bool) -> Mask:

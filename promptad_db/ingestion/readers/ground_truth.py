@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from promptad_db.datasets.images import read_mask
+from promptad_db.datasets.images import read_ground_truth, resized
 from promptad_db.datasets.layout import GOOD, LabelledImage, category_root, defect_folders, list_test_images
+from promptad_db.datasets.masks import Mask
 from promptad_db.errors import InputError
 from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Metric, Render, Task
 from promptad_db.scoring import score_category
@@ -20,8 +21,6 @@ from promptad_db.scoring import score_category
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 TOLERANCE = 1e-4
 SIZES = (400, 240)
@@ -67,7 +66,7 @@ def add_ground_truth(
         )
     found, render, metrics = best
     result.images, result.labels = found.images, found.labels
-    result.masks, result.defect_types = found.masks, found.defect_types
+    result.masks, result.thresholded, result.defect_types = found.masks, found.thresholded, found.defect_types
     result.scores, result.placements = found.scores, found.placements
     return render, metrics
 
@@ -76,14 +75,16 @@ class _MaskCache:
     """Each mask is read once a size."""
 
     def __init__(self) -> None:
-        self._masks: dict[tuple[Path, int, int], NDArray[np.bool_]] = {}
+        self._masks: dict[tuple[Path, int, int], Mask] = {}
 
-    def __call__(self, image: LabelledImage, render: Render) -> NDArray[np.bool_]:
+    def __call__(self, image: LabelledImage, render: Render) -> Mask:
+        size = (render.height, render.width)
         if image.mask is None:
-            return np.zeros((render.height, render.width), dtype=bool)
-        key = (image.mask, render.height, render.width)
+            return Mask(np.zeros(size, dtype=bool), thresholded=False)
+        key = (image.mask, *size)
         if key not in self._masks:
-            self._masks[key] = read_mask(image.mask, (render.height, render.width))
+            mask = read_ground_truth(image)
+            self._masks[key] = Mask(resized(mask.pixels, size), mask.thresholded)
         return self._masks[key]
 
 
@@ -100,6 +101,7 @@ def _orders(folder: Path) -> Iterator[list[LabelledImage]]:
 def _with_truth(
     result: CategoryResult, images: list[LabelledImage], render: Render | None, masks_of: _MaskCache
 ) -> CategoryResult:
+    masks = [] if render is None else [masks_of(image, render) for image in images]
     return CategoryResult(
         result.category,
         images=[image.name for image in images],
@@ -107,7 +109,8 @@ def _with_truth(
         defect_types=[image.defect_type for image in images],
         scores=dict(result.scores),
         maps=result.maps,
-        masks=None if render is None else np.stack([masks_of(image, render) for image in images]),
+        masks=np.stack([mask.pixels for mask in masks]) if masks else None,
+        thresholded=np.array([mask.thresholded for mask in masks]) if any(mask.thresholded for mask in masks) else None,
     )
 
 
