@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,12 +46,15 @@ def check_dataset(
     dataset: Dataset,
     categories: Sequence[str] | None = None,
     progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
+    *,
+    masks: bool = True,
 ) -> DataCheck:
     """Read every image and mask of the categories (all by default) and report what is amiss, without stopping.
 
     Looked for: unreadable images; masks that are missing, unreadable, empty, grey or of another size than their image;
     masks of no image; a category without train, normal or anomalous test images; test images equal to train images, byte by
-    byte. ``progress`` is called with the stage, the images read and all images. An unknown category is a UsageError.
+    byte. Without ``masks`` none need be there. ``progress`` is called with the stage, the images read and all images. An
+    unknown category is a UsageError.
     """
     names = list(dict.fromkeys(dataset.categories if categories is None else categories))
     for name in names:
@@ -67,7 +71,7 @@ def check_dataset(
                 problems.append(category)
                 continue
             findings = _Findings()
-            for finding in pool.map(_read, (*category.train, *category.test)):
+            for finding in pool.map(partial(_read, masks=masks), (*category.train, *category.test)):
                 findings.add(finding)
                 progress("reading images", next(done), total)
             found = [*_gaps(dataset, category), *findings.problems, *_misfits(dataset, category)]
@@ -104,7 +108,7 @@ def _listed(dataset: Dataset, name: str) -> Category | str:
         return _line(error)
 
 
-def _read(image: LabelledImage) -> _Finding:
+def _read(image: LabelledImage, *, masks: bool) -> _Finding:
     problems = []
     size = None
     try:
@@ -114,7 +118,7 @@ def _read(image: LabelledImage) -> _Finding:
     if image.mask is None:
         return _Finding(size, has_mask=False, problems=problems)
     if not is_file(image.mask):
-        problems.append(f"{image.path}: has no mask; add {image.mask} or take the image out")
+        problems += [f"{image.path}: has no mask; add {image.mask} or take the image out"] if masks else []
         return _Finding(size, has_mask=False, problems=problems)
     try:
         mask = read_ground_truth(image, empty=True)

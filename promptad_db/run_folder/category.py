@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from promptad_db.datasets.image_names import image_names
 from promptad_db.errors import InputError, UsageError
 from promptad_db.limits import LARGEST_CATEGORY, LARGEST_RUN_FILE
 from promptad_db.records import CategoryResult, Timings
@@ -30,7 +31,8 @@ WEIGHTS_FILE = "weights.safetensors"
 
 
 def write_category_files(folder: Path, result: CategoryResult) -> None:
-    """Write all files of a category into an empty folder."""
+    """Write all files of a category into an empty folder; its images get the names by which other runs know them."""
+    result.images = image_names(result.category, result.images)
     check_result(result)
     if result.scores:
         write_parquet(folder / "images.parquet", _image_rows(result))
@@ -68,6 +70,7 @@ def read_category_files(folder: Path, category: str) -> CategoryResult:
         raise InputError(f"{folder}: {error}") from error
     if PLACEMENTS_FILE in names:
         read_placements(folder / PLACEMENTS_FILE, result)
+    result.images = image_names(category, result.images)  # those of older versions are as they were given
     check_exact_metrics(folder / "metrics.json", result)
     return result
 
