@@ -85,7 +85,7 @@ def _labels(image: Image, colours: NDArray[Any]) -> Mask | None:
 def _by_brightness(colours: NDArray[Any], *, lossless: bool) -> Mask:
     grey = colours if colours.ndim == _TWO else colours.max(axis=-1)
     values = _values_of(grey)
-    white = next((white for white in _WHITES if values[-1] <= white), None)
+    white = 255 if grey.dtype == np.uint8 else next((white for white in _WHITES if values[-1] <= white), None)
     if not np.isfinite(values).all() or values[0] < 0:
         raise InputError("holds values below zero or that are no numbers", _AS_TWO_VALUES)
     if values.size == 1 and colours.ndim > _TWO and np.ptp(colours, axis=(0, 1)).any():
