@@ -423,7 +423,11 @@ REFUSED = {
         {"branches": {"memory": 1 + np.arange(6) * np.finfo(np.longdouble).eps}},
         "'memory': its scores hold .* float64 would merge",
     ),
-    "an empty mask": (SEG, {"labels": LABELS, "masks": MASKS * 0}, r"'crack/001\.png' is labelled anomalous, but its mask"),
+    "an empty mask": (
+        SEG,
+        {"labels": LABELS, "masks": MASKS * 0},
+        r"'crack/001\.png' is labelled anomalous, but its mask",
+    ),
     "white is normal": (SEG, {"labels": None, "masks": ~MASKS}, r"mask of image .* white stood for normal"),
     "maps beyond float32": (CLS, {"branches": {"memory": np.full((6, 2, 2), 1e300)}}, "branch 'memory'"),
     "a branch without a name": (CLS, {"branches": {"": np.zeros(6)}}, "branch"),

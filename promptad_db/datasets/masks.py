@@ -28,7 +28,7 @@ _OPAQUE = 127
 _MOST_GREY = 1 / 4  # of the image
 _MOST_OF_DEFECT = 0.7
 _FEW_VALUES = 64
-_MOST_OF_BORDER = 0.9
+_MOST_OF_BORDER = 3 / 4
 
 
 class Mask(NamedTuple):
