@@ -43,7 +43,7 @@ def add_ground_truth(
     """
     folder = category_root(data_root, dataset, result.category)
     renders: list[Render | None] = [None] if task == "cls" else [settled] if settled else [Render(n, n) for n in SIZES]
-    tries = list(product(_orders(folder), renders))
+    tries = list(product(_orders(folder, masks=task == "seg"), renders))
     masks_of = _MaskCache()
     best: tuple[CategoryResult, Render | None, list[Metric]] | None = None
     most_hits = 0
@@ -88,14 +88,14 @@ class _MaskCache:
         return self._masks[key]
 
 
-def _orders(folder: Path) -> Iterator[list[LabelledImage]]:
+def _orders(folder: Path, *, masks: bool) -> Iterator[list[LabelledImage]]:
     """The test images by each order of the defect folders that a program may have walked them in."""
     found = defect_folders(folder)
     by_name = sorted(found)
     good_first = sorted(found, key=lambda path: (path.name != GOOD, path.name))
     good_last = sorted(found, key=lambda path: (path.name == GOOD, path.name))
     for order in dict.fromkeys(map(tuple, (by_name, found, good_first, good_last, by_name[::-1]))):
-        yield list_test_images(folder, order)
+        yield list_test_images(folder, order, verify=masks)
 
 
 def _with_truth(
