@@ -51,6 +51,7 @@ LABELLED = {
     "label numbers": ("png", Image.fromarray(LABELS)),
     "label numbers in 16 bit": ("png", Image.fromarray(LABELS.astype(np.uint16))),
     "label numbers and white": ("png", Image.fromarray(np.where(LABELS == 3, 255, LABELS).astype(np.uint8))),
+    "shades of grey": ("png", Image.fromarray(np.where(LABELS == 1, 90, LABELS * 80).astype(np.uint8))),
     "dark colours of a palette": ("png", palette(LABELS, (0, 0, 0), (64, 0, 0), (9, 9, 9), (0, 64, 0))),
 }
 THRESHOLDED = {
@@ -64,6 +65,7 @@ THRESHOLDED = {
     "JPEG": ("jpg", Image.fromarray(GREY)),
     "JPEG in colour": ("jpg", Image.fromarray(GREY).convert("RGB")),
     "JPEG saved as PNG": ("png", None),
+    "a rim of grey": ("png", Image.fromarray(np.where(SOFT > 200, 255, np.where(SOFT > 20, 100, 0)).astype(np.uint8))),
     "black and white of a scan": ("png", Image.fromarray(np.where(TRUTH, 250, 3).astype(np.uint8))),
 }
 

@@ -1,7 +1,7 @@
 """What a picture of a ground truth means: which of its pixels are anomalous, and when nobody can tell.
 
-One rule for every mask. Of two values the one that is not black is anomalous, and so is every label number (1 to 15, with
-white as a further label). What holds other greys, as after JPEG or a resize, is anomalous above half grey, and says so.
+One rule for every mask. What is not black is anomalous where two values stand for normal and anomalous, or a few for the
+kinds of defects. What holds greys along its edges, as after JPEG or a resize, is anomalous above half grey, and says so.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _AS_TWO_VALUES = "save it as PNG of two values, black for normal and white for a
 
 _GREY_MODES = ("1", "L", "LA", "RGB", "RGBA", "RGBX", "F", "I")
 _WHITES = (1, 255, 65535)
-_LARGEST_LABEL = 15
+_LARGEST_LABEL = 15  # of labels that are counted, not drawn in shades of grey
+_FEW_SHADES = 4
 _TWO = 2
 _OPAQUE = 127
 _MOST_GREY = 1 / 4  # of the image
@@ -94,10 +95,18 @@ def _by_brightness(colours: NDArray[Any], *, lossless: bool) -> Mask:
         return Mask(grey > 0, thresholded=False)
     if white is None:
         raise InputError("holds 32 bit integers or floats, which have no agreed white", _AS_TWO_VALUES)
-    if lossless and values[0] == 0 and ((values <= _LARGEST_LABEL) & (values % 1 == 0) | (values == white)).all():
+    if lossless and values[0] == 0 and _are_labels(grey, values, white):
         return Mask(grey > 0, thresholded=False)
     _require_edges(grey / white, values.size)
     return Mask(grey > white / 2, thresholded=True)
+
+
+def _are_labels(grey: NDArray[Any], values: NDArray[Any], white: int) -> bool:
+    """Whether greys are labels: numbers (with white as a further one), or few shades that are as large as the brightest."""
+    if ((values <= _LARGEST_LABEL) & (values % 1 == 0) | (values == white)).all():
+        return True
+    shades = np.count_nonzero(grey) - np.count_nonzero(grey == values[-1])
+    return bool(values.size <= _FEW_SHADES and 2 * shades >= np.count_nonzero(grey))
 
 
 def _require_edges(share: NDArray[np.float64], values: int) -> None:

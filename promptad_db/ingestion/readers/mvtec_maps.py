@@ -20,7 +20,8 @@ from promptad_db.datasets.layout import LabelledImage, category_root, list_test_
 from promptad_db.datasets.listing import is_file
 from promptad_db.errors import InputError, UsageError
 from promptad_db.ingestion.readers.imported import ImportedRun, ImportOptions, Reject
-from promptad_db.ingestion.readers.map_files import SUFFIXES, MapError, Size, read_map
+from promptad_db.ingestion.readers.map_files import SUFFIXES, MapError, Size
+from promptad_db.ingestion.readers.map_files import read_map as _read_map
 from promptad_db.ingestion.readers.map_files import tifffile_module as _tifffile
 from promptad_db.limits import LARGEST_CATEGORY
 from promptad_db.precision import shortest
@@ -188,7 +189,7 @@ def _read_maps(paths: Sequence[Path], size: Size) -> NDArray[Any]:
     )
     maps: NDArray[Any] = np.zeros((len(paths), size.height, size.width), dtype=np.float32)
     for row, path in enumerate(paths):
-        pixels = read_map(path, size, hint=render)
+        pixels = _read_map(path, size, hint=render)
         maps = maps.astype(np.promote_types(maps.dtype, pixels.dtype), copy=False)
         maps[row] = pixels
     return shortest(maps)
@@ -202,7 +203,7 @@ def _size_of_mask(image: LabelledImage) -> Size:
 
 def _size_of_map(path: Path) -> Size:
     """The size that maps have which no mask decides for."""
-    height, width = read_map(path, None).shape
+    height, width = _read_map(path, None).shape
     return Size(height, width, path)
 
 
