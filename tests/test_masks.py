@@ -147,6 +147,14 @@ def test_what_cannot_be_meant_as_a_mask_is_refused_by_name(tmp_path, pixels, rea
     assert error.value.hint
 
 
+def test_a_mask_of_several_pictures_is_refused(tmp_path):
+    one, other = Image.fromarray(GREY), Image.fromarray(GREY[::-1])
+    for suffix in ("tif", "png"):
+        one.save(tmp_path / f"mask.{suffix}", save_all=True, append_images=[other])
+        with pytest.raises(InputError, match="holds several pictures"):
+            read_mask(tmp_path / f"mask.{suffix}")
+
+
 @pytest.mark.parametrize("quality", [95, 75, 40, 20])
 def test_white_as_normal_is_found_in_jpeg_too(tmp_path, quality):
     Image.fromarray(255 - GREY).save(tmp_path / "mask.jpg", quality=quality)

@@ -243,6 +243,12 @@ def test_maps_of_no_image_are_counted_and_left_out(cli):
     assert f"note: {outcome.notes[0]}\n" in answer.err
 
 
+def test_categories_without_maps_are_counted():
+    data_set("bottle", "cable", "wood", "tile", "grid")
+    maps("bottle")
+    assert only_run().notes == ["4 categories in mvtec have no maps that were taken: cable, grid, tile, ..."]
+
+
 def test_maps_that_are_missing_are_counted():
     data_set()
     maps()

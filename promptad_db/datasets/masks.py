@@ -44,6 +44,8 @@ def mask_of(image: Image) -> Mask:
 
     Refused are alpha channels that tell more than the colours, pictures that are mostly grey, and white backgrounds.
     """
+    if getattr(image, "n_frames", 1) > 1:
+        raise InputError("holds several pictures", _AS_TWO_VALUES)
     colours, alpha = _colours(image)
     mask = _labels(image, colours) or _by_brightness(colours, lossless=image.format != "JPEG")
     if alpha is not None and alpha.min() < alpha.max() and _alpha_decides(mask.pixels, alpha):
@@ -63,7 +65,7 @@ def is_inverted(pixels: NDArray[np.bool_]) -> bool:
 
 def _colours(image: Image) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """The colours [height, width] or [height, width, channels] of a picture, and its alpha channel."""
-    if image.mode in {"P", "PA"} or (image.has_transparency_data and image.mode in {"L", "RGB"}):
+    if image.mode in {"P", "PA", "RGBa"} or (image.has_transparency_data and image.mode in {"L", "RGB"}):
         image = image.convert("RGBA")
     elif image.mode not in _GREY_MODES and not image.mode.startswith("I;16"):
         image = image.convert("RGB")

@@ -92,11 +92,11 @@ def _windows(size_in: int, size_out: int, sigma: float) -> _Windows:
 
 
 def _keep_constant(stack: NDArray[Any], rendered: NDArray[Any], sigma: float) -> None:
-    """Give the pixels whose cells are all equal the value of these, which rounded weights miss by a bit."""
+    """Give the pixels whose cells are all equal the value of these, which rounded weights miss by a bit (0 they hit)."""
     repeats = np.ones(len(stack), dtype=bool)
-    for axis in (1, 2):
-        if stack.shape[axis] > 1:
-            repeats &= (np.diff(stack, axis=axis) == 0).any(axis=(1, 2))
+    for one, next_one in ((stack[:, :-1], stack[:, 1:]), (stack[:, :, :-1], stack[:, :, 1:])):
+        if one.size:
+            repeats &= ((one == next_one) & (one != 0)).any(axis=(1, 2))
     rows, columns = (_windows(stack.shape[axis], rendered.shape[axis], sigma) for axis in (1, 2))
     for index in np.flatnonzero(repeats):
         low, high = (_over(extreme, stack[index], rows, columns) for extreme in (np.minimum, np.maximum))

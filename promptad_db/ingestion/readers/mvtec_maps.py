@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from promptad_db.datasets.images import read_ground_truth
-from promptad_db.datasets.layout import LabelledImage, category_root, list_test_images
+from promptad_db.datasets.layout import LabelledImage, category_root, is_category, list_test_images
 from promptad_db.datasets.listing import is_file
 from promptad_db.errors import InputError, UsageError
 from promptad_db.ingestion.readers.imported import ImportedRun, ImportOptions, Reject
@@ -68,6 +68,7 @@ def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Itera
             continue
         run.files.update(path for maps in files.values() for path in maps)
         run.notes += _notes(category, folder, images, folders)
+    run.notes += _categories_without_maps(data_root, run)
     settings = {_as_is(result) for result in run.categories.values()}
     run.render = settings.pop() if len(settings) == 1 else None
     if run.categories:
@@ -138,6 +139,15 @@ def _notes(category: str, root: Path, images: list[LabelledImage], folders: Mapp
     if missing:
         lacking = f"{len(missing)} of {len(anomalous)} anomalous images have no mask, such as {missing[0].name}"
         yield f"{category}: {lacking}; its images are scored, not its pixels"
+
+
+def _categories_without_maps(data_root: Path, run: ImportedRun) -> Iterator[str]:
+    """Categories of the dataset that are beside those with maps, in one sentence."""
+    for root in {category_root(data_root, run.dataset, category).parent for category in run.categories}:
+        others = sorted(path.name for path in root.iterdir() if is_category(path) and path.name not in run.categories)
+        if others:
+            named = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")  # noqa: PLR2004
+            yield f"{len(others)} categories in {root} have no maps that were taken: {named}"
 
 
 def _has_mask(image: LabelledImage) -> bool:
