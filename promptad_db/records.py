@@ -177,7 +177,8 @@ class CategoryResult:
 
     ``scores`` holds [N] float64 image scores a branch, ``maps`` [N, h, w] anomaly maps on the model's own grid, float32 or,
     where that would make different scores equal, float64. ``masks`` are [N, H, W] booleans at the rendered size,
-    ``thresholded`` [N] says whose mask held greys and was read as anomalous above half grey, ``labels`` [N] int8 with 1 = anomalous, None when unknown.
+    ``thresholded`` [N] says whose mask held greys and was read as anomalous above half grey, None where none was;
+    ``labels`` are [N] int8 with 1 = anomalous, None when unknown.
     A category known only by reported numbers has no images at all. ``placements`` are by level and branch, of exact
     AUROCs; runs of older versions have none. ``timings`` maps a stage to seconds. ``weights``
     are what the run learned in this category, arrays by name, and ``gates`` the learned gates of fused branches as JSON

@@ -67,7 +67,7 @@ def read_mask(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.boo
 
 
 def read_ground_truth(image: LabelledImage, *, empty: bool = False) -> Mask:
-    """The mask of an anomalous image, in its own size; InputError as ``read_mask``, and unless ``empty`` for an empty one."""
+    """The mask of an anomalous image, in its own size; InputError as ``read_mask`` and, unless ``empty``, for an empty one."""
     assert image.mask is not None
     mask = read_mask_file(image.mask)
     if not empty and not mask.pixels.any():

@@ -26,7 +26,7 @@ def collect(
     *,
     branches: Mapping[str, ArrayLike],
     labels: ArrayLike | None,
-    masks: ArrayLike | None,
+    masks: ArrayLike | Sequence[ArrayLike | str | os.PathLike[str] | None] | None,
     defect_types: Sequence[str | None] | None,
 ) -> CategoryResult:
     """The arguments of log_category as arrays of the right types and shapes."""
@@ -55,8 +55,8 @@ def collect(
     return result
 
 
-def _branch(what: str, values: ArrayLike, count: int) -> NDArray[np.float64]:
-    """Scores [N] or maps [N, h, w] of N images, as doubles."""
+def _branch(what: str, values: ArrayLike, count: int) -> NDArray[Any]:
+    """Scores [N] of N images as doubles, or maps [N, h, w] in float32 or as doubles."""
     array = as_array(values, what)
     if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
         raise InputError(f"{what} holds NaN, infinite or non-numeric scores ({array.dtype})")
@@ -66,13 +66,15 @@ def _branch(what: str, values: ArrayLike, count: int) -> NDArray[np.float64]:
         raise InputError(
             f"{what} has shape {list(array.shape)}, wanted [{count}] scores or [{count}, h, w] maps for {count} images"
         )
+    if array.ndim > 1 and array.dtype == np.float32:
+        return array
     doubles = as_doubles(array, f"{what}: its scores")
     if array.ndim > 1 and np.abs(doubles).max() > np.finfo(np.float32).max:
         raise InputError(f"{what} holds scores beyond float32")
     return doubles
 
 
-def _masks(where: str, masks: ArrayLike, count: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+def _masks(where: str, masks: Any, count: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
     """Masks [N, H, W], and which of them were read from files that hold greys; None where none does."""
     thresholded = None
     if isinstance(masks, list | tuple) and any(isinstance(mask, str | os.PathLike) for mask in masks):
