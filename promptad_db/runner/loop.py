@@ -20,7 +20,7 @@ from promptad_db.model.words import load_vocabulary
 from promptad_db.progress import Callbacks
 from promptad_db.records import LEVEL_OF_TASK, CategoryResult, CellScore
 from promptad_db.runner.evaluate import CategoryData, Evaluation
-from promptad_db.runner.plan import Job, make_jobs, needs_masks, settings_of
+from promptad_db.runner.plan import Job, make_jobs, settings_of
 from promptad_db.runner.source import Weights, saved_weights
 from promptad_db.tracking import index_runs
 
@@ -95,6 +95,11 @@ def run(
             job.run.close(status)
         index_runs(outcome.folders, db)
     return outcome
+
+
+def needs_masks(request: Request) -> bool:
+    """Whether any of its runs scores pixels."""
+    return any(setting.task == "seg" for setting in settings_of(request))
 
 
 def load_encoder(backbone: Backbone, *, text: bool = True) -> ClipEncoder:

@@ -13,8 +13,8 @@ import torch
 from promptad_db import run_folder
 from promptad_db.datasets import open_dataset
 from promptad_db.errors import InputError, PromptadError
-from promptad_db.runner.loop import Work, load_encoder
-from promptad_db.runner.plan import Refused, make_jobs, needs_masks, reopen_jobs, settings_of
+from promptad_db.runner.loop import Work, load_encoder, needs_masks
+from promptad_db.runner.plan import Refused, make_jobs, reopen_jobs, settings_of
 
 if TYPE_CHECKING:
     import os

@@ -65,11 +65,6 @@ def settings_of(request: Request) -> list[Setting]:
     ]
 
 
-def needs_masks(request: Request) -> bool:
-    """Whether any of its runs scores pixels."""
-    return any(setting.task == "seg" for setting in settings_of(request))
-
-
 def make_jobs(
     request: Request,
     categories: list[Category],
