@@ -508,3 +508,14 @@ def test_a_place_of_runs_that_is_no_utf8_is_refused_by_name(place):
     ):
         with pytest.raises(UsageError, match="not a path in UTF-8"):
             call()
+
+
+def test_the_report_says_that_scores_are_constant(cli):
+    for category, level in (("carpet", 0.7), ("grid", None)):
+        with start_run(**SEG, experiment="e") as run:
+            flat = MAPS["semantic"] if level is None else np.full_like(MAPS["semantic"], level)
+            run.log_category(category, images=IMAGES, branches={**MAPS, "semantic": flat}, masks=MASKS)
+    said = "1 of 2 cells: all scores of a branch are equal; its AUROC is 0.5 by ties alone"
+    assert said in cli("report").err
+    assert "all scores" not in cli("report", "--category", "grid").err
+    assert "all scores" not in cli("report", "--branches", "memory,max").err
