@@ -428,6 +428,11 @@ REFUSED = {
         {"labels": LABELS, "masks": MASKS * 0},
         r"'crack/001\.png' is labelled anomalous, but its mask",
     ),
+    "an empty mask of a defect": (
+        SEG,
+        {"labels": None, "masks": MASKS * 0, "defect_types": ["good", "crack", "ok", "crack", None, "good"]},
+        r"'crack/001\.png' is labelled anomalous, but its mask is empty",
+    ),
     "white is normal": (SEG, {"labels": None, "masks": ~MASKS}, r"mask of image .* white stood for normal"),
     "maps beyond float32": (CLS, {"branches": {"memory": np.full((6, 2, 2), 1e300)}}, "branch 'memory'"),
     "a branch without a name": (CLS, {"branches": {"": np.zeros(6)}}, "branch"),

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "GOOD", "IMAGE_SUFFIXES", "LabelledImage", "category_root", "defect_folders", "image_files", "is_category", "list_test_images",
+    "GOOD", "IMAGE_SUFFIXES", "NORMAL_NAMES", "LabelledImage", "category_root", "defect_folders", "image_files", "is_category", "list_test_images",
     "list_train_images", "mask_places", "places", "require_files", "require_good", "stray_masks",
 ]  # fmt: skip
 
 GOOD = "good"
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 VISA_SPLIT = "1cls"
-_SAME_AS_GOOD = ("good", "ok", "normal", "nominal")
+NORMAL_NAMES = ("good", "ok", "normal", "nominal")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def require_good(category: Path) -> None:
     for part in ("train", "test"):
         folder = category / part
         names = [entry.name for entry in entries(folder) if entry.is_folder] if is_folder(folder) else []
-        others += [folder / name for name in names if name.casefold() in _SAME_AS_GOOD and GOOD not in names]
+        others += [folder / name for name in names if name.casefold() in NORMAL_NAMES and GOOD not in names]
     if others:
         found = ", ".join(f"{folder.parent.name}/{folder.name}" for folder in others)
         raise InputError(

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptad_db.datasets.images import read_mask_file
+from promptad_db.datasets.layout import NORMAL_NAMES
 from promptad_db.datasets.masks import INVERT, INVERTED, Mask, is_inverted
 from promptad_db.errors import InputError
 from promptad_db.precision import as_array, as_doubles, shortest
 from promptad_db.records import CategoryResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -49,9 +50,10 @@ def collect(
         result.labels = _binary(where, "labels", as_array(labels, f"{where}: labels"), (0, 1)).astype(np.int8)
         if result.labels.shape != (count,):
             raise InputError(f"{where}: labels have shape {list(result.labels.shape)}, wanted [{count}]")
+        _check_masks(where, result, result.labels)
     elif result.masks is not None:
         result.labels = np.asarray(result.masks.any(axis=(1, 2)), dtype=np.int8)
-    _check_masks(where, result)
+        _check_masks(where, result, [_is_defect(kind) for kind in result.defect_types or [None] * count])
     return result
 
 
@@ -101,11 +103,15 @@ def _from_files(where: str, masks: Sequence[Any]) -> tuple[list[Any], NDArray[np
     return pixels, np.array([isinstance(mask, Mask) and mask.thresholded for mask in read])
 
 
-def _check_masks(where: str, result: CategoryResult) -> None:
+def _is_defect(defect_type: object) -> bool:
+    return isinstance(defect_type, str) and defect_type.casefold() not in NORMAL_NAMES
+
+
+def _check_masks(where: str, result: CategoryResult, anomalous: Iterable[Any]) -> None:
     """Refuse masks of anomalous images that are empty, and masks in which white stands for normal."""
-    if result.masks is None or result.labels is None:
+    if result.masks is None:
         return
-    for image, label, mask in zip(result.images, result.labels, result.masks, strict=True):
+    for image, label, mask in zip(result.images, anomalous, result.masks, strict=False):
         if label and not mask.any():
             raise InputError(
                 f"{where}: image {image!r} is labelled anomalous, but its mask is empty",
