@@ -175,8 +175,10 @@ class Placements:
 class CategoryResult:
     """What one run found in one category.
 
-    ``scores`` holds [N] float64 image scores a branch, ``maps`` [N, h, w] float32 anomaly maps on the model's own grid,
-    ``masks`` [N, H, W] booleans at the rendered size, ``labels`` [N] int8 with 1 = anomalous, None when unknown.
+    ``scores`` holds [N] float64 image scores a branch, ``maps`` [N, h, w] anomaly maps on the model's own grid, float32 or,
+    where that would make different scores equal, float64. ``masks`` are [N, H, W] booleans at the rendered size,
+    ``thresholded`` [N] says whose mask held greys and was read as anomalous above half grey, None where none was;
+    ``labels`` are [N] int8 with 1 = anomalous, None when unknown.
     A category known only by reported numbers has no images at all. ``placements`` are by level and branch, of exact
     AUROCs; runs of older versions have none. ``timings`` maps a stage to seconds. ``weights``
     are what the run learned in this category, arrays by name, and ``gates`` the learned gates of fused branches as JSON
@@ -188,8 +190,9 @@ class CategoryResult:
     labels: NDArray[np.int8] | None = None
     defect_types: list[str | None] | None = None
     scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    maps: dict[str, NDArray[Any]] = field(default_factory=dict)
     masks: NDArray[np.bool_] | None = None
+    thresholded: NDArray[np.bool_] | None = None
     metrics: list[Metric] = field(default_factory=list)
     placements: dict[tuple[Level, str], Placements] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)

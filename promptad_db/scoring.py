@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_FUSIONS = ("max", "harmonic")
 IMAGE_METRICS = ("auroc", "ap", "f1_max")
 PIXEL_METRICS = (*IMAGE_METRICS, "aupro")
+CONSTANT_NOTE = "all scores are equal, so that they rank nothing"
 
 
 class Measured(NamedTuple):
@@ -67,12 +68,23 @@ def score_category(
     if result.masks is not None and settings is not None:
         truth = PixelTruth(result.masks)
         for branch, grids in maps:
-            note = FUSED_NOTE if branch in rules else None
+            note = joined(FUSED_NOTE if branch in rules else None, truth_note(result))
             with clock("render"):
                 pixels = grids if isinstance(grids, str) else render_maps(grids, settings)
             with clock("metrics"):
                 metrics += pixel_numbers(branch, pixels, truth, note).put_into(result)
     return metrics
+
+
+def truth_note(result: CategoryResult) -> str | None:
+    """What a reader of pixel-level numbers must know of the masks; None for masks of two values."""
+    grey = 0 if result.thresholded is None else int(np.count_nonzero(result.thresholded))
+    return f"{grey} masks hold greys, read as anomalous above half grey" if grey else None
+
+
+def joined(*notes: str | None) -> str | None:
+    """The notes there are as one; None without any."""
+    return "; ".join(filter(None, notes)) or None
 
 
 def image_numbers(
@@ -89,7 +101,7 @@ def pixel_numbers(branch: str, pixels: NDArray[Any] | str, truth: PixelTruth, no
     return _measure("pixel", branch, pixels, truth.masks, note, truth.metrics_and_placements)
 
 
-def render_maps(maps: NDArray[np.float32], settings: Render) -> NDArray[np.float32]:
+def render_maps(maps: NDArray[Any], settings: Render) -> NDArray[Any]:
     """Maps [N, h, w] as pixel maps [N, height, width]; with interpolation ``none`` they must have that size already."""
     size = (settings.height, settings.width)
     if len(maps) * size[0] * size[1] > LARGEST_CATEGORY:
@@ -135,6 +147,8 @@ def _measure(
         try:
             computed, placed = compute(values)
             measured |= computed
+            if values.min() == values.max():
+                note = joined(CONSTANT_NOTE, note)
         except OneClassError as error:
             note = str(error)
     metrics = [

@@ -66,3 +66,11 @@ def test_zscore_normal_without_a_spread_of_the_shots_says_why(shots, reason):
 def test_an_unknown_calibration_is_refused_with_the_known_ones():
     with pytest.raises(UsageError, match=r"(?s)'softmax'.*zscore-normal"):
         calibrator("softmax", SCORES)
+
+
+def test_scores_that_only_doubles_tell_apart_stay_apart():
+    values = np.float32([-1e4, 1e-7, 2e-7])
+    calibrated = calibrator("minmax", values)(values)
+    assert calibrated.dtype == np.float64
+    assert np.unique(calibrated).size == 3
+    assert calibrator("minmax", values[:2])(values[:2]).dtype == np.float32

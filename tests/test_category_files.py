@@ -67,6 +67,37 @@ def read_back(folder):
     return read_category_files(Path(folder), "carpet")
 
 
+def test_maps_in_doubles_come_back_as_doubles_and_the_others_as_float32(tmp_path):
+    close = 1 - np.arange(8).reshape(2, 2, 2) * 1e-12
+    result = small_result(maps={"semantic": np.arange(8, dtype=np.float32).reshape(2, 2, 2), "memory": close})
+    write_category_files(tmp_path, result)
+    assert str(pq.read_schema(tmp_path / "maps.parquet").field("scores").type.value_type) == "double"
+    assert_same(read_back(tmp_path), result)
+
+
+def test_files_of_float32_maps_and_masks_of_two_values_have_the_columns_they_always_had(written):
+    schema = pq.read_schema(written / "maps.parquet")
+    assert str(schema.field("scores").type.value_type) == "float"
+    assert pq.read_schema(written / "masks.parquet").names == ["image", "height", "width", "run_lengths"]
+
+
+def test_which_masks_were_thresholded_is_kept(tmp_path):
+    write_category_files(tmp_path, small_result(thresholded=np.array([False, True])))
+    assert read_back(tmp_path).thresholded.tolist() == [False, True]
+    table = pq.read_table(tmp_path / "masks.parquet")
+    for column in (pa.array([1, 0]), pa.array([None, True])):
+        pq.write_table(table.set_column(4, "thresholded", column), tmp_path / "masks.parquet")
+        refused(tmp_path, match=r"masks\.parquet: column thresholded")
+
+
+def test_images_of_older_versions_get_the_names_that_other_runs_give_them(written):
+    for file in ("images", "maps", "masks"):
+        table = pq.read_table(written / f"{file}.parquet")
+        names = pa.array([f"/data/carpet/test/{name}" for name in table["image"].to_pylist()])
+        pq.write_table(table.set_column(table.column_names.index("image"), "image", names), written / f"{file}.parquet")
+    assert read_back(written).images == small_result().images
+
+
 @pytest.fixture
 def written(tmp_path):
     """The folder of a whole category, to be broken."""

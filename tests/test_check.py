@@ -184,6 +184,29 @@ def test_one_class_cells_say_which_class_and_how_many():
     assert rows["anomalous"]["severity"] == "warning"
 
 
+def test_masks_that_can_hardly_be_meant_are_told():
+    random = np.random.default_rng(0)
+    masks = np.zeros((6, 12, 12), dtype=bool)
+    masks[3:, 3:8, 4:9] = True
+    labels = np.array([0, 0, 0, 1, 1, 1], np.int8)
+    empty, inverted = masks.copy(), masks.copy()
+    empty[4] = False
+    inverted[4:] = ~inverted[4:]
+    with start_run(dataset="mvtec", task="seg", k_shot=1, seed=1, method="m") as run:
+        for category, truth in {"tile": masks, "wood": empty, "grid": inverted}.items():
+            maps = random.random((6, 12, 12)).astype(np.float32)
+            # As older versions wrote them: at the door such masks are refused.
+            run.log_result(CategoryResult(
+                category, images=[f"{index}.png" for index in range(6)], labels=labels, masks=truth,
+                maps={"memory": maps}, scores={"memory": maps.max(axis=(1, 2)).astype(np.float64)},
+            ))  # fmt: skip
+    findings = {row["category"]: row for row in told("doubtful-masks")}
+    assert set(findings) == {"wood", "grid"}
+    assert findings["wood"]["what"] == "1 of 3 anomalous images have an empty mask, such as 4.png"
+    assert findings["grid"]["what"] == "2 of 3 anomalous images are anomalous in most of their pixels"
+    assert "invert the masks" in findings["grid"]["advice"]
+
+
 def test_constant_scores_are_an_error_and_saturated_ones_a_warning():
     log("constant", branches={"semantic": np.full(60, 0.125), "memory": scores()})
     clipped = scores(gap=2)

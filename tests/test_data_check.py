@@ -92,6 +92,39 @@ def test_an_empty_mask_of_an_anomalous_image_is_named(mvtec):
     assert f"{mask}: is empty" in only_problem(mvtec)
 
 
+def test_a_lossy_mask_is_named_and_how_it_is_read(mvtec):
+    mask = mvtec / "tile/ground_truth/cut/000_mask.png"
+    Image.linear_gradient("L").resize((8, 6)).point(lambda grey: 250 if grey > 90 else 4).save(mask)
+    assert f"{mask}: holds greys, read as anomalous above half grey; save it as PNG" in only_problem(mvtec)
+
+
+def test_a_mask_that_cannot_be_meant_is_named_with_the_mend(mvtec):
+    mask = picture(mvtec / "metal_nut/ground_truth/cut/000_mask.png", 255, (20, 20))
+    image = Image.open(mask)
+    image.paste(0, (5, 5, 9, 9))
+    image.save(mask)
+    assert f"{mask}: is anomalous in most of the image and along its border" in only_problem(mvtec)
+    assert "invert it" in only_problem(mvtec)
+
+
+def test_without_masks_only_what_is_there_is_checked(mvtec):
+    (mvtec / "tile/ground_truth/cut/000_mask.png").unlink()
+    dataset = open_dataset("mvtec", mvtec)
+    assert check_dataset(dataset, masks=False).problems == []
+    empty = picture(mvtec / "tile/ground_truth/hole/000_mask.png", 0)
+    (problem,) = check_dataset(dataset, masks=False).problems
+    assert problem.startswith(f"{empty}: is empty")
+
+
+@pytest.mark.parametrize("name", ["ok", "OK", "normal", "Good"])
+def test_normal_images_that_do_not_lie_in_good_are_one_problem(mvtec, name):
+    for part in ("train", "test"):
+        (mvtec / "tile" / part / "good").rename(mvtec / "tile" / part / name)
+    problem = only_problem(mvtec)
+    assert f"tile: normal images must lie in train/good and test/good (found train/{name}, test/{name})" in problem
+    assert f"rename {mvtec / 'tile/train' / name}" in problem
+
+
 def test_a_mask_without_an_image_is_named(mvtec):
     mask = picture(mvtec / "tile/ground_truth/cut/007_mask.png", 255)
     assert f"{mask}: is the mask of no test image" in only_problem(mvtec)

@@ -81,6 +81,13 @@ def test_the_branches_are_left_as_they_are():
     assert memory.tolist() == np.float32([0.3, 0.1]).tolist()
 
 
+def test_integers_that_doubles_would_merge_and_masked_scores_are_refused():
+    with pytest.raises(InputError, match=r"memory scores hold integers above 2\^53"):
+        fuse_scores("max", [1], [2**53 + 1])
+    with pytest.raises(InputError, match=r"semantic scores is not an array .*masked"):
+        fuse_scores("max", np.ma.masked_equal([1.0, 2.0], 1.0), [1.0, 2.0])
+
+
 def test_an_unknown_rule_is_refused_with_the_known_ones():
     with pytest.raises(UsageError, match=r"(?s)'median'.*harmonic, max, mean"):
         fuse_scores("median", [1.0], [1.0])

@@ -1,6 +1,7 @@
 """Scores without names get their ground truth only by an order of images that reproduces a reported AUROC."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,33 @@ def test_image_scores_get_labels_from_the_data_set(tmp_path, order):
     ]
     assert run_folder.read_category(folder, "carpet").labels.tolist() == labels.tolist()
     assert run_folder.read_run(folder).render is None
+
+
+def test_maps_tell_of_lossy_masks(tmp_path):
+    root = make_data(tmp_path / "data", DEFECTS)
+    maps = maps_of(root, ORDERS["by name"])
+    aurocs = pixel_aurocs(maps, masks_of(root, ORDERS["by name"], 240), 240)
+    for mask in root.rglob("*_mask.png"):
+        Image.open(mask).point(lambda grey: 251 if grey else 3).save(mask)
+    write_gate(tmp_path / "fork", "seg", maps, aurocs)
+    _, folder = taken(tmp_path / "fork", root)
+    stored = run_folder.read_category(folder, "carpet")
+    assert stored.thresholded.tolist() == [True, False, True]
+    notes = {
+        one.note for one in stored.metrics if (one.level, one.provenance, one.branch) == ("pixel", "exact", "memory")
+    }
+    assert notes == {"2 masks hold greys, read as anomalous above half grey"}
+
+
+def test_image_scores_need_no_masks(tmp_path):
+    labels = np.array([int(defect != "good") for defect, _ in named(ORDERS["by name"], MANY)])
+    scores = {branch: np.random.default_rng(6).random(20) + 0.2 * labels for branch in ("semantic", "memory")}
+    root = make_data(tmp_path / "data", MANY)
+    shutil.rmtree(root / "mvtec/carpet/ground_truth")
+    write_gate(tmp_path / "fork", "cls", scores, image_aurocs(scores, labels))
+    outcome, folder = taken(tmp_path / "fork", root)
+    assert outcome.rejected == []
+    assert run_folder.read_category(folder, "carpet").labels.tolist() == labels.tolist()
 
 
 def test_an_order_that_hits_one_number_by_chance_yields_to_the_one_that_hits_them_all(tmp_path):

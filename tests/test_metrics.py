@@ -272,3 +272,21 @@ def test_importing_the_metrics_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_numpy_would_misread_is_refused():
+    with pytest.raises(InputError, match=r"scores is not an array .*masked"):
+        auroc(np.ma.masked_equal([0.1, 0.2], 0.1), [0, 1])
+    with pytest.raises(InputError, match=r"labels is not an array .*masked"):
+        auroc([0.1, 0.2], np.ma.masked_equal([0, 1], 0))
+    with pytest.raises(InputError, match=r"above 2\^53"):
+        auroc([2**53, 2**53 + 1], [0, 1])
+    assert auroc([2**53 - 1, 2**53], [0, 1]) == 1
+    assert auroc(np.ma.masked_array([0.1, 0.2]), [0, 1]) == 1
+
+
+def test_scores_that_only_longer_floats_tell_apart_are_ranked_by_them():
+    assert auroc(1 - np.array([2, 1]) * 1e-12, [0, 1]) == 1
+    close = np.longdouble(1) + np.arange(2) * np.finfo(np.longdouble).eps
+    assert auroc(close, [0, 1]) == 1
+    assert auroc(close.astype(np.float32), [0, 1]) == 0.5

@@ -1,5 +1,6 @@
 """Anomaly maps in the MVTec layout: scored as they are, and a category with any map amiss is left out by name."""
 
+import shutil
 import struct
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from promptad_db import ingest, open_db
+from promptad_db import fuse, ingest, open_db, run_folder
 from promptad_db.errors import UsageError
 from promptad_db.ingestion.readers import ImportOptions, mvtec_maps
 from promptad_db.ingestion.readers.imported import ImportedRun
@@ -171,6 +172,155 @@ def test_floats_of_any_width_are_read_and_so_are_compressed_and_tif_files(dtype)
     np.testing.assert_array_equal(result.maps["memory"], stacked["memory"].astype(np.float32))
 
 
+def test_numpy_files_are_maps_too_and_damaged_ones_are_named():
+    data_set()
+    stacked = maps()
+    for index, image in enumerate(IMAGES):
+        map_path("memory", image=image).unlink()
+        np.save(map_path("memory", image=image, suffix=".npy"), stacked["memory"][index].astype(">f8"))
+    run = only_run()
+    np.testing.assert_array_equal(run.categories["bottle"].maps["memory"], stacked["memory"])
+    assert map_path("memory", suffix=".npy") in run.files
+    path = map_path("memory", suffix=".npy")
+    pixels = stacked["memory"][0]
+    for bad, reason in (
+        (pixels[:6], "it is 6 x 16"),
+        (pixels[None], "shape [1, 12, 16]"),
+        (pixels.astype(complex), "it holds complex128"),
+        (pixels.astype(int), "it holds int64"),
+        (pixels.astype(np.longdouble), "at most float64"),
+        (np.where(pixels > 0.5, np.nan, pixels), "NaN"),
+        (pixels.astype(object), "not a readable NumPy file"),
+    ):
+        np.save(path, bad, allow_pickle=True)
+        assert only_rejection() == (str(path), only_rejection()[1])
+        assert reason in only_rejection()[1]
+    for size in (0, 5, 100, 500):
+        np.save(path, pixels)
+        path.write_bytes(path.read_bytes()[:size])
+        assert only_rejection()[0] == str(path)
+
+
+def test_doubles_that_float32_would_merge_stay_doubles():
+    data_set()
+    stacked = maps(dtype="float64")
+    close = 1 - stacked["memory"] * 1e-8
+    for index, image in enumerate(IMAGES):
+        tifffile.imwrite(map_path("memory", image=image), close[index])
+    assert ingest(db="p.duckdb", runs="r", options=options()).rejected == []
+    (folder,) = Path("r").iterdir()
+    result = run_folder.read_category(folder, "bottle")
+    np.testing.assert_array_equal(result.maps["memory"], close)
+    assert result.maps["semantic"].dtype == np.float32
+    found = {(m.level, m.branch): m.value for m in result.metrics if m.metric == "auroc"}
+    assert found["pixel", "memory"] == pytest.approx(roc_auc_score(true_masks().ravel(), close.ravel()), abs=1e-12)
+    assert found["image", "memory"] == pytest.approx(roc_auc_score([1, 1, 0, 0, 1], close.max(axis=(1, 2))), abs=1e-12)
+
+
+def test_constant_maps_rank_nothing_and_say_so():
+    data_set()
+    maps()
+    for image in IMAGES:
+        tifffile.imwrite(map_path("memory", image=image), np.full((12, 16), 0.1, "float32"))
+    metrics = [m for m in only_run().categories["bottle"].metrics if m.branch == "memory"]
+    assert {m.value for m in metrics if m.metric == "auroc"} == {0.5}
+    assert all("all scores are equal" in m.note for m in metrics)
+
+
+def test_maps_of_no_image_are_counted_and_left_out(cli):
+    data_set("bottle", "cable")
+    maps("bottle", "cable")
+    for branch, image in (("semantic", "crack/009"), ("memory", "crack/009"), ("memory", "scratch/000")):
+        tifffile.imwrite(map_path(branch, "cable", image), np.zeros((3, 3), "float32"))
+    outcome = ingest(db="p.duckdb", runs="r", options=options())
+    assert (outcome.cells, outcome.rejected) == (2, [])
+    assert outcome.notes == [
+        "cable: 1 maps of semantic, such as crack/009.tiff, are of no test image in mvtec/cable/test, and are left out",
+        "cable: 2 maps of memory, such as crack/009.tiff, are of no test image in mvtec/cable/test, and are left out",
+    ]
+    named = [f"--branch={branch}={branch}" for branch in BRANCHES]
+    answer = cli("ingest", *named, "--data-root", "mvtec", "--k-shot", 1, "--runs", "r", "--db", "p.duckdb")
+    assert f"note: {outcome.notes[0]}\n" in answer.err
+
+
+def test_categories_without_maps_are_counted():
+    data_set("bottle", "cable", "wood", "tile", "grid")
+    maps("bottle")
+    assert only_run().notes == ["4 categories in mvtec have no maps that were taken: cable, grid, tile, ..."]
+
+
+def test_maps_that_are_missing_are_counted():
+    data_set()
+    maps()
+    for image in ("crack/001", "good/000", "hole/000"):
+        map_path("memory", image=image).unlink()
+    path, reason = only_rejection()
+    assert path == str(map_path("memory", image="crack/001"))
+    assert "this map is missing, and so are 2 more of 5; add it, or take its test image out" in reason
+
+
+def test_without_masks_images_are_scored_where_that_is_the_task():
+    data_set()
+    stacked = maps(size=(6, 8))
+    masks = Path("mvtec/bottle/ground_truth")
+    (masks / "hole/000_mask.png").unlink()
+    assert "--task cls needs no masks" in only_rejection()[1]
+    run = only_run(task="cls")
+    assert run.notes == [
+        "bottle: 1 of 3 anomalous images have no mask, such as hole/000.png; its images are scored, not its pixels"
+    ]
+    assert (run.render, run.categories["bottle"].masks) == (None, None)
+    assert aurocs(run, "pixel") == {}
+    for branch in BRANCHES:
+        assert aurocs(run, "image")[branch] == roc_auc_score([1, 1, 0, 0, 1], stacked[branch].max(axis=(1, 2)))
+    shutil.rmtree(masks)
+    assert ingest(db="p.duckdb", runs="r", options=options(task="cls")).cells == 1
+    rows = open_db("p.duckdb").query("select task, semantic, memory from branch_gap").rows
+    assert rows == [("cls", aurocs(run, "image")["semantic"], aurocs(run, "image")["memory"])]
+
+
+def test_lossy_masks_are_read_above_half_grey_and_the_numbers_say_so():
+    data_set()
+    maps()
+    expected = aurocs(only_run(), "pixel")
+    for mask in Path("mvtec").rglob("*_mask.png"):
+        grey = np.where(np.asarray(Image.open(mask)), 252, 2).astype(np.uint8)
+        grey[:2][grey[:2] == 2] = 9  # ringing
+        Image.fromarray(grey).save(mask)
+    run = only_run()
+    assert aurocs(run, "pixel") == expected
+    for metric in run.categories["bottle"].metrics:
+        assert ("3 masks hold greys, read as anomalous above half grey" in (metric.note or "")) is (
+            metric.level == "pixel"
+        )
+    ingest(db="p.duckdb", runs="r", options=options())
+    (folder,) = Path("r").iterdir()
+    fuse(folder, "mean", db="p.duckdb")
+    notes = [
+        m.note for m in run_folder.read_category(folder, "bottle").metrics if (m.branch, m.level) == ("mean", "pixel")
+    ]
+    assert notes
+    assert all("3 masks hold greys" in note for note in notes)
+
+
+@pytest.mark.parametrize(("name", "reason"), [("white", "white stood for normal"), ("black", "is empty")])
+def test_a_mask_that_cannot_be_meant_costs_the_category(name, reason):
+    data_set()
+    maps()
+    mask = Path("mvtec/bottle/ground_truth/hole/000_mask.png")
+    pixels = np.asarray(Image.open(mask))
+    Image.fromarray(255 - pixels if name == "white" else pixels * 0).save(mask)
+    assert only_rejection()[0] == str(mask)
+    assert reason in only_rejection()[1]
+
+
+def test_normal_images_that_do_not_lie_in_good_cost_the_category():
+    data_set()
+    maps()
+    Path("mvtec/bottle/test/good").rename("mvtec/bottle/test/ok")
+    assert "normal images must lie in train/good and test/good (found test/ok)" in only_rejection()[1]
+
+
 def test_categories_of_different_sizes_are_scored_and_the_run_has_no_one_size():
     data_set("bottle")
     maps("bottle")
@@ -236,6 +386,7 @@ def test_maps_smaller_than_the_masks_are_not_resized():
     path, reason = only_rejection()
     assert path == "semantic/bottle/test/crack/000.tiff"
     assert "it is 6 x 8" in reason
+    assert "log them with start_run(render=(12, 16)), which renders them" in reason
     assert "is 12 x 16" in reason
 
 

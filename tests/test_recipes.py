@@ -122,6 +122,31 @@ def test_what_a_function_answers_is_taken_in_the_type_of_the_branches():
     assert np.array_equal(fused, semantic + memory)
 
 
+def test_what_a_function_tells_apart_stays_apart():
+    semantic, memory = np.float32([1, 1, 1]), np.float32([0.1, 0.2, 0.3])
+    fused = fuse_scores(lambda one, other: one - other.astype(np.float64) * 1e-9, semantic, memory)
+    assert fused.dtype == np.float64
+    assert fused.tolist() == (1 - memory.astype(np.float64) * 1e-9).tolist()
+    whole = fuse_scores(lambda _one, _other: np.arange(3) + 2**24, semantic, memory)
+    assert whole.tolist() == [2**24, 2**24 + 1, 2**24 + 2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (np.ma.masked_equal([1.0, 2.0], 2.0), "what the rule makes is not an array .*masked"),
+        (np.array([1.0, 2.0], object), "the rule makes object"),
+        (np.array([1.0, 2.0], complex), "the rule makes complex128"),
+        (np.array([2**53, 2**53 + 1]), r"the rule's scores hold integers above 2\^53"),
+        (1 + np.arange(2) * np.finfo(np.longdouble).eps, "the rule's scores hold .* float64 would merge"),
+    ],
+    ids=str,
+)
+def test_an_answer_whose_digits_would_be_lost_is_refused(answer, reason):
+    with pytest.raises(InputError, match=reason):
+        fuse_scores(lambda _one, _other: answer, [1.0, 2.0], [3.0, 4.0])
+
+
 def test_a_function_cannot_change_the_branches():
     def spoils(semantic, memory):
         semantic += memory

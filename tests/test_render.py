@@ -113,6 +113,43 @@ def test_a_constant_map_stays_constant():
     assert np.allclose(render(np.full((15, 15), 0.7), 240, 240), 0.7, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("matrix", ["matrix", "one by one"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("size_in", "size_out"), SIZES)
+def test_maps_that_are_constant_stay_so_to_the_last_bit(size_in, size_out, dtype, matrix, monkeypatch):
+    if matrix != "matrix":
+        monkeypatch.setattr("promptad_db.metrics.rendering.LARGEST_MATRIX", 0)
+    values = np.array([0.7, 1e-3, -3.3, 1 / 3], dtype)
+    rendered = render(np.ones((4, *size_in), dtype) * values[:, None, None], *size_out)
+    assert rendered.dtype == dtype
+    assert all((pixels == value).all() for pixels, value in zip(rendered, values, strict=True))
+
+
+def test_a_constant_region_stays_constant_and_the_rest_as_it_was(monkeypatch):
+    grid = np.random.default_rng(5).random((12, 10)).astype(np.float32)
+    grid[4:10, 2:9] = 0.7
+    rendered = render(grid, 96, 80, gaussian_sigma=1.5)[0]
+    # Half a cell of eight pixels blends with the neighbours, and the Gaussian reaches four sigma further.
+    inside = slice(4 * 8 + 10, 10 * 8 - 10), slice(2 * 8 + 10, 9 * 8 - 10)
+    assert (rendered[inside] == np.float32(0.7)).all()
+    monkeypatch.setattr("promptad_db.metrics.rendering._keep_constant", lambda *_: None)
+    plain = render(grid, 96, 80, gaussian_sigma=1.5)[0]
+    assert (plain[inside] != np.float32(0.7)).any()
+    assert np.abs(rendered - plain).max() < 1e-6
+    changed = np.argwhere(rendered != plain)
+    assert (changed >= (4 * 8, 2 * 8)).all()
+    assert (changed < (10 * 8, 9 * 8)).all()
+
+
+def test_doubles_are_rendered_as_doubles():
+    grid = 1 - np.arange(225).reshape(15, 15) * 1e-12
+    rendered = render(grid, 240, 240, gaussian_sigma=1.5)
+    assert rendered.dtype == np.float64
+    assert np.abs(rendered[0] - gaussian_filter(upsample(grid, 240, 240), 1.5)).max() < 1e-15
+    whole = render(np.arange(4).reshape(2, 2) + 2**24, 2, 2, gaussian_sigma=0)
+    assert whole.ravel().tolist() == [2**24, 2**24 + 1, 2**24 + 2, 2**24 + 3]
+
+
 def test_half_precision_and_integers_are_rendered_as_float32():
     grid = np.arange(9).reshape(3, 3)
     assert np.array_equal(render(grid.astype(np.float16), 9, 9), render(grid, 9, 9))

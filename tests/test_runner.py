@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import reference_promptad as reference
 import torch
+from PIL import Image
 
 from promptad_db import open_db, run_folder
 from promptad_db.datasets import open_dataset
@@ -468,3 +469,45 @@ def test_without_torch_the_command_names_the_extra(pictures):
         [sys.executable, "-c", program, *words, "--check-data"], capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stderr
+
+
+def masks_below(root):
+    return sorted((root / "leather/ground_truth").rglob("*.png"))
+
+
+def test_lossy_masks_are_read_above_half_grey_and_the_numbers_say_so(request_of, pictures, tmp_path):
+    root = shutil.copytree(pictures, tmp_path / "data")
+    for path in masks_below(root):
+        image = Image.open(path).convert("L")
+        image.point(lambda grey: 251 if grey else 3).save(path)
+    given = {"tasks": ("seg",), "categories": ("leather",)}
+    (sharp,) = results(run(request_of(**given), db=False, runs="sharp")).values()
+    (lossy,) = results(run(request_of(**given, data_root=root), db=False, runs="lossy")).values()
+    assert np.array_equal(lossy.masks, sharp.masks)
+    assert lossy.thresholded.tolist() == (lossy.labels == 1).tolist()
+    said = f"{lossy.labels.sum()} masks hold greys, read as anomalous above half grey"
+    for one, other in zip(lossy.metrics, sharp.metrics, strict=True):
+        assert one.value == other.value
+        assert (said in (one.note or "")) is (one.level == "pixel")
+
+
+@pytest.mark.parametrize("shade", ["empty", "inverted"])
+def test_a_mask_that_cannot_be_meant_is_named_before_images_are_encoded(request_of, pictures, tmp_path, shade):
+    root = shutil.copytree(pictures, tmp_path / "data")
+    path = masks_below(root)[0]
+    Image.open(path).convert("L").point(lambda grey: 0 if grey or shade == "empty" else 255).save(path)
+    seen = []
+    reason = "is empty" if shade == "empty" else "white stood for normal"
+    with pytest.raises(InputError, match=f"{path}: .*{reason}"):
+        run(request_of(tasks=("seg",), data_root=root), callbacks=Callbacks(lambda *step: seen.append(step)), db=False)
+    assert [step for step in seen if "images" in step[0]] == []
+
+
+def test_image_level_needs_no_masks(request_of, pictures, tmp_path):
+    root = shutil.copytree(pictures, tmp_path / "data")
+    shutil.rmtree(root / "leather/ground_truth")
+    given = {"categories": ("leather",), "data_root": root}
+    (result,) = results(run(request_of(tasks=("cls",), **given), db=False)).values()
+    assert result.labels.any()
+    with pytest.raises(InputError, match="has no mask"):
+        run(request_of(tasks=("cls", "seg"), **given), db=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from promptad_db import ingest, open_db, run_folder, start_run
@@ -41,7 +42,8 @@ class Tensor:
 def logged(branches, task=SEG, **arguments):
     """The category that a run made of these arguments, read back from its folder."""
     truth = {"masks": MASKS} if task is SEG else {"labels": LABELS}
-    with start_run(**task, db=False) as run:
+    settings = {name: arguments.pop(name) for name in ("render", "fusions") if name in arguments}
+    with start_run(**task, **settings, db=False) as run:
         run.log_category("carpet", **({"images": IMAGES, "branches": branches} | truth | arguments))
     return run_folder.read_category(run.folder, "carpet")
 
@@ -136,6 +138,82 @@ def test_real_tensors_are_taken_and_one_that_needs_a_gradient_is_named():
     assert np.array_equal(logged(scores, CLS).scores["semantic"], SCORES["semantic"])
     with pytest.raises(InputError, match="category 'carpet': branch 'semantic'"):
         logged({"semantic": torch.zeros(6, requires_grad=True)}, CLS)
+
+
+@pytest.mark.slow
+def test_a_tensor_in_bfloat16_keeps_its_values():
+    torch = pytest.importorskip("torch")
+    maps = torch.tensor(MAPS["memory"]).bfloat16()
+    assert np.array_equal(logged({"memory": maps}).maps["memory"], maps.float().numpy())
+    with pytest.raises(InputError, match=r"branch 'memory' is not an array \(.*meta"):
+        logged({"memory": maps.to("meta")})
+
+
+CLOSE = 1 - np.random.default_rng(5).random((6, 5, 4)) * 1e-8
+
+
+def test_doubles_that_float32_would_merge_are_kept_and_ranked_as_doubles():
+    assert np.unique(CLOSE.astype(np.float32)).size < np.unique(CLOSE).size
+    given = {"semantic": CLOSE, "memory": MAPS["memory"], "doubles": MAPS["memory"].astype(np.float64)}
+    result = logged(given, render=Render(20, 16, "bilinear", 1.0))
+    assert np.array_equal(result.maps["semantic"], CLOSE)
+    assert [maps.dtype for maps in result.maps.values()] == [np.float64, np.float32, np.float32]
+    rendered = render(CLOSE, 20, 16, gaussian_sigma=1.0)
+    assert rendered.dtype == np.float64
+    assert abs(value_of(result, "pixel", "semantic") - roc_auc_score(MASKS.ravel(), rendered.ravel())) <= 1e-12
+    assert abs(value_of(result, "image", "semantic") - roc_auc_score(LABELS, CLOSE.max(axis=(1, 2)))) <= 1e-12
+    fused = np.maximum(CLOSE, MAPS["memory"])
+    rendered = render(fused, 20, 16, gaussian_sigma=1.0)
+    assert abs(value_of(result, "pixel", "max") - roc_auc_score(MASKS.ravel(), rendered.ravel())) <= 1e-12
+
+
+def test_whole_numbers_that_float32_would_merge_stay_apart():
+    maps = 2**24 + np.arange(120).reshape(6, 5, 4)
+    assert np.array_equal(logged({"memory": maps}).maps["memory"], maps)
+    assert logged({"memory": maps - 2**24}).maps["memory"].dtype == np.float32
+
+
+@pytest.mark.parametrize("constant", [0.1, 0.7, 1 / 3, -2.3, 1e-5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_constant_maps_rank_nothing_and_say_so(constant, dtype):
+    result = logged({"memory": np.full((6, 15, 15), constant, dtype)})
+    for one in result.metrics:
+        assert "all scores are equal" in one.note
+        assert (one.ci_low, one.ci_high) == (None, None)
+    assert value_of(result, "pixel", "memory") == value_of(result, "image", "memory") == 0.5
+
+
+def test_scores_that_differ_say_nothing_of_the_kind():
+    assert {one.note for one in logged(SCORES, CLS, fusions=()).metrics if one.branch in SCORES} == {None}
+
+
+def test_masks_may_be_files_of_one_size_and_say_where_half_grey_decided(tmp_path):
+    for index in np.flatnonzero(LABELS):
+        Image.fromarray(MASKS[index]).save(tmp_path / f"{index}.png")
+    files = [tmp_path / f"{index}.png" if label else None for index, label in enumerate(LABELS)]
+    result = logged(MAPS, masks=files)
+    assert np.array_equal(result.masks, MASKS)
+    assert result.thresholded is None
+    assert value_of(result, "pixel", "memory") == value_of(logged(MAPS), "pixel", "memory")
+    grey = Image.fromarray(np.where(MASKS[1], 250, 3).astype(np.uint8))
+    grey.save(tmp_path / "1.png")
+    result = logged(MAPS, masks=[str(file) if file else None for file in files])
+    assert np.array_equal(result.masks, MASKS)
+    assert result.thresholded.tolist() == [False, True, False, False, False, False]
+    notes = {one.level: one.note for one in result.metrics if one.branch == "memory"}
+    assert notes == {"image": None, "pixel": "1 masks hold greys, read as anomalous above half grey"}
+    grey.resize((8, 8)).save(tmp_path / "1.png")
+    with pytest.raises(InputError, match="category 'carpet': masks is not an array"):
+        logged(MAPS, masks=files)
+    (tmp_path / "1.png").write_bytes(b"")
+    with pytest.raises(InputError, match=rf"category 'carpet': {tmp_path / '1.png'}: not a readable image"):
+        logged(MAPS, masks=files)
+
+
+@pytest.mark.parametrize("prefix", ["/data/mvtec/carpet/test/", "./", "C:\\mvtec\\carpet\\test\\", "carpet/test/"])
+def test_an_image_has_one_name_by_whatever_path_it_was_found(prefix):
+    images = [f"{prefix}{image}".replace("/", "\\" if "\\" in prefix else "/") for image in IMAGES]
+    assert logged(SCORES, CLS, images=images).images == IMAGES
 
 
 def test_maps_as_large_as_the_masks_are_scored_as_they_are():
@@ -323,6 +401,39 @@ REFUSED = {
     "infinity": (CLS, {"branches": {"memory": np.full(6, np.inf)}}, "branch 'memory' holds NaN, infinite"),
     "texts": (CLS, {"branches": {"memory": ["a"] * 6}}, "branch 'memory' holds NaN, infinite or non-numeric"),
     "a missing score": (CLS, {"branches": {"memory": [0.1, None, 0.2, 0.3, 0.4, 0.5]}}, "branch 'memory' holds"),
+    "masked scores": (
+        CLS,
+        {"branches": {"memory": np.ma.masked_array(np.zeros(6), [0, 1, 0, 0, 0, 0])}},
+        r"branch 'memory' is not an array \(.*masked",
+    ),
+    "maps of which one is masked": (
+        SEG,
+        {"branches": {"memory": [np.ma.masked_less(np.arange(20.0).reshape(5, 4), 1)] * 6}},
+        r"branch 'memory' is not an array \(.*masked",
+    ),
+    "masked labels": (CLS, {"labels": np.ma.masked_equal(LABELS, 0)}, "labels is not an array"),
+    "integers beyond doubles": (CLS, {"branches": {"memory": 2**53 + np.arange(6)}}, r"'memory': .* above 2\^53"),
+    "negative ones": (CLS, {"branches": {"memory": -(2**53) - np.arange(6)}}, r"'memory': .* above 2\^53"),
+    "unsigned ones": (CLS, {"branches": {"memory": np.uint64(2**63) + np.arange(6, dtype=np.uint64)}}, r"above 2\^53"),
+    "large Python integers": (CLS, {"branches": {"memory": [10**30 + index for index in range(6)]}}, "object"),
+    "objects": (CLS, {"branches": {"memory": np.array([0.1] * 6, dtype=object)}}, "branch 'memory' holds .*object"),
+    "complex scores": (CLS, {"branches": {"memory": np.ones(6, complex)}}, "branch 'memory' holds .*complex128"),
+    "more digits than doubles": (
+        CLS,
+        {"branches": {"memory": 1 + np.arange(6) * np.finfo(np.longdouble).eps}},
+        "'memory': its scores hold .* float64 would merge",
+    ),
+    "an empty mask": (
+        SEG,
+        {"labels": LABELS, "masks": MASKS * 0},
+        r"'crack/001\.png' is labelled anomalous, but its mask",
+    ),
+    "an empty mask of a defect": (
+        SEG,
+        {"labels": None, "masks": MASKS * 0, "defect_types": ["good", "crack", "ok", "crack", None, "good"]},
+        r"'crack/001\.png' is labelled anomalous, but its mask is empty",
+    ),
+    "white is normal": (SEG, {"labels": None, "masks": ~MASKS}, r"mask of image .* white stood for normal"),
     "maps beyond float32": (CLS, {"branches": {"memory": np.full((6, 2, 2), 1e300)}}, "branch 'memory'"),
     "a branch without a name": (CLS, {"branches": {"": np.zeros(6)}}, "branch"),
     "no images": (CLS, {"images": [], "labels": [], "branches": {"memory": []}}, "wanted"),
@@ -402,3 +513,14 @@ def test_a_place_of_runs_that_is_no_utf8_is_refused_by_name(place):
     ):
         with pytest.raises(UsageError, match="not a path in UTF-8"):
             call()
+
+
+def test_the_report_says_that_scores_are_constant(cli):
+    for category, level in (("carpet", 0.7), ("grid", None)):
+        with start_run(**SEG, experiment="e") as run:
+            flat = MAPS["semantic"] if level is None else np.full_like(MAPS["semantic"], level)
+            run.log_category(category, images=IMAGES, branches={**MAPS, "semantic": flat}, masks=MASKS)
+    said = "1 of 2 cells: all scores of a branch are equal; its AUROC is 0.5 by ties alone"
+    assert said in cli("report").err
+    assert "all scores" not in cli("report", "--category", "grid").err
+    assert "all scores" not in cli("report", "--branches", "memory,max").err

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "branches",
     multiple=True,
     metavar="NAME=DIR",
-    help="A tree of TIFF anomaly maps (DIR/<category>/test/<defect>/<id>.tiff) as this branch; needs --data-root.",
+    help="A tree of TIFF or .npy anomaly maps (DIR/<category>/test/<defect>/<id>.tiff) as this branch; needs --data-root.",
 )
 @data_root_option("The dataset, in MVTec AD layout, for the ground truth of maps")
 @click.option("--replace", is_flag=True, help="Take new content for cells that changed since they were ingested.")
@@ -87,6 +87,7 @@ def ingest(ctx: click.Context, /, paths: tuple[Path, ...], branches: tuple[str, 
         raise click.UsageError("--interval goes with --watch")
     with progress_bar() as progress:
         outcome = take(*paths, options=import_options, progress=progress, **where)
+    echo_err(f"note: {line}" for line in outcome.notes)
     echo_err(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
     echo_err([outcome.summary()])
     if outcome.rejected:

@@ -82,11 +82,12 @@ def _say(text: str) -> None:
 def _check_data(ctx: click.Context, options: dict[str, Any]) -> None:
     from promptad_db.datasets import open_dataset
     from promptad_db.datasets.check import check_dataset
+    from promptad_db.records import TASKS
     from promptad_db.tables import render_rows
 
     dataset = open_dataset(options["dataset"], options["data_root"])
     with progress_bar() as progress:
-        checked = check_dataset(dataset, options["category"], progress)
+        checked = check_dataset(dataset, options["category"], progress, masks="seg" in (options["task"] or TASKS))
     show(render_rows(checked.rows, options["output_format"], **look(options["output"])), options["output"])
     echo_err(f"problem: {problem}" for problem in checked.problems)
     if checked.problems:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
-from promptad_db.datasets.images import read_image, read_mask
+from promptad_db.datasets.images import read_ground_truth, read_image
 from promptad_db.datasets.listing import is_file
 from promptad_db.datasets.overlap import identical_images
 from promptad_db.errors import InputError
@@ -16,10 +17,11 @@ from promptad_db.result_set import ResultSet
 from promptad_db.storage import is_remote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from promptad_db.datasets.dataset import Category, Dataset
     from promptad_db.datasets.layout import LabelledImage
+    from promptad_db.datasets.masks import Mask
 
 COLUMNS = (
     "dataset", "category", "train", "test_good", "test_anomalous", "defect_types", "masks", "image_sizes", "problems",
@@ -44,12 +46,15 @@ def check_dataset(
     dataset: Dataset,
     categories: Sequence[str] | None = None,
     progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
+    *,
+    masks: bool = True,
 ) -> DataCheck:
     """Read every image and mask of the categories (all by default) and report what is amiss, without stopping.
 
-    Looked for: unreadable images; masks that are missing, unreadable, empty or of another size than their image; masks
-    of no image; a category without train, normal or anomalous test images; test images equal to train images, byte by
-    byte. ``progress`` is called with the stage, the images read and all images. An unknown category is a UsageError.
+    Looked for: unreadable images; masks that are missing, unreadable, empty, grey or of another size than their image;
+    masks of no image; a category without train, normal or anomalous test images; test images equal to train images, byte by
+    byte. Without ``masks`` none need be there. ``progress`` is called with the stage, the images read and all images. An
+    unknown category is a UsageError.
     """
     names = list(dict.fromkeys(dataset.categories if categories is None else categories))
     for name in names:
@@ -66,7 +71,7 @@ def check_dataset(
                 problems.append(category)
                 continue
             findings = _Findings()
-            for finding in pool.map(_read, (*category.train, *category.test)):
+            for finding in pool.map(partial(_read, masks=masks), (*category.train, *category.test)):
                 findings.add(finding)
                 progress("reading images", next(done), total)
             found = [*_gaps(dataset, category), *findings.problems, *_misfits(dataset, category)]
@@ -103,7 +108,7 @@ def _listed(dataset: Dataset, name: str) -> Category | str:
         return _line(error)
 
 
-def _read(image: LabelledImage) -> _Finding:
+def _read(image: LabelledImage, *, masks: bool) -> _Finding:
     problems = []
     size = None
     try:
@@ -113,22 +118,24 @@ def _read(image: LabelledImage) -> _Finding:
     if image.mask is None:
         return _Finding(size, has_mask=False, problems=problems)
     if not is_file(image.mask):
-        problems.append(f"{image.path}: has no mask; add {image.mask} or take the image out")
+        problems += [f"{image.path}: has no mask; add {image.mask} or take the image out"] if masks else []
         return _Finding(size, has_mask=False, problems=problems)
     try:
-        mask = read_mask(image.mask)
+        mask = read_ground_truth(image, empty=True)
     except InputError as error:
         return _Finding(size, has_mask=False, problems=[*problems, _line(error)])
-    of_mask = (mask.shape[1], mask.shape[0])
+    return _Finding(size, has_mask=True, problems=[*problems, *_of_mask(image, mask, size)])
+
+
+def _of_mask(image: LabelledImage, mask: Mask, size: tuple[int, int] | None) -> Iterator[str]:
+    """What is amiss with a mask that can be read, and whose image has the size (width, height)."""
+    of_mask = (mask.pixels.shape[1], mask.pixels.shape[0])
     if size is not None and of_mask != size:
-        problems.append(
-            f"{image.mask}: is {_text_of(of_mask)} and its image {_text_of(size)} pixels; draw it at the image's size"
-        )
-    if not mask.any():
-        problems.append(
-            f"{image.mask}: is empty though its image is anomalous; draw the defect or move {image.path} to good"
-        )
-    return _Finding(size, has_mask=True, problems=problems)
+        yield f"{image.mask}: is {_text_of(of_mask)} and its image {_text_of(size)} pixels; draw it at the image's size"
+    if not mask.pixels.any():
+        yield f"{image.mask}: is empty though its image is anomalous; draw the defect or move {image.path} to good"
+    if mask.thresholded:
+        yield f"{image.mask}: holds greys, read as anomalous above half grey; save it as PNG of two values"
 
 
 def _gaps(dataset: Dataset, category: Category) -> list[str]:

@@ -42,12 +42,13 @@ class Dataset:
     layout: Layout
     categories: tuple[str, ...]
 
-    def category(self, name: str, *, verify: bool = True) -> Category:
+    def category(self, name: str, *, verify: bool = True, masks: bool = True) -> Category:
         """The images of one category, in an order that does not depend on the file system.
 
         ``verify`` refuses a category that cannot be evaluated: no train or no test images, an image or a mask that is
-        not there (InputError). Without it such a category is returned as it is, a missing mask as the path where it
-        should have been. An unknown category is a UsageError that names those that exist.
+        not there (InputError); without ``masks`` only images are needed. Without ``verify`` such a category is returned
+        as it is, a missing mask as the path where it should have been. Normal images in folders that are not called good
+        are an InputError in any case. An unknown category is a UsageError that names those that exist.
         """
         self.require(name)
         try:
@@ -58,7 +59,7 @@ class Dataset:
             for part, images in (("train", category.train), ("test", category.test)):
                 if not images:
                     raise InputError(f"{self.root}: {name} has no {part} images", "see all with --check-data")
-                layout.require_files(images)
+                layout.require_files(images, masks=masks)
         return category
 
     def require(self, name: str) -> None:
@@ -76,6 +77,7 @@ class Dataset:
 
     def _from_folders(self, name: str) -> Category:
         folder = self.root / name
+        layout.require_good(folder)
         found = layout.list_test_images(folder, verify=False) if is_folder(folder / "test") else []
         test = sorted(found, key=lambda image: image.name)
         return Category(self.name, name, tuple(layout.list_train_images(folder)), tuple(test))

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from promptad_db.datasets.layout import GOOD
 from promptad_db.datasets.listing import read_bytes
+from promptad_db.datasets.masks import mask_of
 from promptad_db.errors import InputError, UsageError
 from promptad_db.limits import LARGEST_PICTURE
 from promptad_db.storage import each, is_remote
@@ -26,11 +28,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from promptad_db.datasets.layout import LabelledImage
+    from promptad_db.datasets.masks import Mask
 
 # Pillow knows dozens of formats; some, such as EPS, start other programs.
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 _LARGEST_16_BIT = 65535
-_PLAIN_MODES = {"1", "L", "LA", "RGB", "RGBA", "RGBX", "F", "I"}
 _UNREADABLE = (
     OSError, ValueError, SyntaxError, TypeError, EOFError, LookupError, ArithmeticError, struct.error, zlib.error, Warning,
 )  # fmt: skip
@@ -56,13 +58,33 @@ def read_image(path: Path) -> Image:
 
 
 def read_mask(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.bool_]:
-    """A ground-truth mask as booleans [height, width]: every pixel that is not black, however faint, is anomalous.
+    """A ground-truth mask as booleans [height, width], True where it is anomalous; ``masks`` says by which rule.
 
-    ``size`` (height, width) resizes it by nearest neighbour. Raises InputError for a file that cannot be read whole.
+    ``size`` (height, width) resizes it by nearest neighbour. Raises InputError for a file that cannot be read whole, or
+    that cannot be meant as a mask.
     """
-    with _opened(path) as image:
-        mask = _not_black(image)
-    return mask if size is None or mask.shape == size else _resized(mask, size)
+    return resized(read_mask_file(path).pixels, size)
+
+
+def read_ground_truth(image: LabelledImage, *, empty: bool = False) -> Mask:
+    """The mask of an anomalous image, in its own size; InputError as ``read_mask`` and, unless ``empty``, for an empty one."""
+    assert image.mask is not None
+    mask = read_mask_file(image.mask)
+    if not empty and not mask.pixels.any():
+        raise InputError(
+            f"{image.mask}: is empty though its image is anomalous", f"draw the defect or move {image.path} to {GOOD}"
+        )
+    return mask
+
+
+def resized(mask: NDArray[np.bool_], size: tuple[int, int] | None) -> NDArray[np.bool_]:
+    """A mask at the size (height, width), by nearest neighbour; None leaves it as it is."""
+    if size is None or mask.shape == size:
+        return mask
+    image_module = _pillow()
+    picture = image_module.fromarray(mask.view(np.uint8))
+    pixels: NDArray[np.bool_] = np.asarray(picture.resize(size[::-1], image_module.Resampling.NEAREST)) > 0
+    return pixels
 
 
 def read_images(images: Sequence[LabelledImage]) -> Iterable[Image]:
@@ -71,18 +93,34 @@ def read_images(images: Sequence[LabelledImage]) -> Iterable[Image]:
     return each(paths[0], read_image, paths) if paths and is_remote(paths[0]) else map(read_image, paths)
 
 
-def load_masks(images: Sequence[LabelledImage], height: int, width: int) -> NDArray[np.bool_]:
-    """The masks of images as booleans [N, height, width], by nearest neighbour; all false for normal images."""
+def load_masks(
+    images: Sequence[LabelledImage], height: int, width: int, *, thresholded: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
+    """The masks of images as booleans [N, height, width], by nearest neighbour; all false for normal images.
+
+    ``thresholded`` [N] is set where half grey had to decide what is anomalous. Errors as in ``read_ground_truth``.
+    """
     masks = np.zeros((len(images), height, width), dtype=bool)
 
     def load(index: int) -> None:
-        mask = images[index].mask
-        if mask is not None:
-            masks[index] = read_mask(mask, (height, width))
+        if images[index].mask is not None:
+            mask = read_ground_truth(images[index])
+            masks[index] = resized(mask.pixels, (height, width))
+            if thresholded is not None:
+                thresholded[index] = mask.thresholded
 
     if images:
         each(images[0].path, load, range(len(images)))
     return masks
+
+
+def read_mask_file(path: Path) -> Mask:
+    """A ground-truth mask in its own size, and whether half grey decided; errors as in ``read_mask``."""
+    with _opened(path) as image:
+        try:
+            return mask_of(image)
+        except InputError as error:
+            raise InputError(f"{path}: {error.args[0]}", error.hint) from error
 
 
 def _from_16_bit(path: Path, pixels: NDArray[Any]) -> Image:
@@ -90,25 +128,6 @@ def _from_16_bit(path: Path, pixels: NDArray[Any]) -> Image:
         raise InputError(f"{path}: holds 32 bit integers, which have no agreed white", "convert it to 8 or 16 bit")
     grey = np.rint(pixels * (255 / _LARGEST_16_BIT)).astype(np.uint8)
     return _pillow().fromarray(grey).convert("RGB")  # type: ignore[no-any-return]
-
-
-def _not_black(image: Image) -> NDArray[np.bool_]:
-    if image.mode in {"P", "PA"}:
-        image = image.convert("RGBA")
-    elif image.mode not in _PLAIN_MODES and not image.mode.startswith("I;16"):
-        image = image.convert("RGB")
-    bright: NDArray[np.bool_] = np.asarray(image) > 0
-    if bright.ndim == 2:  # noqa: PLR2004 - a picture of one channel
-        return bright
-    channels = len(image.getbands()) - (image.getbands()[-1] in {"A", "X"})
-    return np.asarray(bright[..., :channels].any(axis=-1))
-
-
-def _resized(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
-    image_module = _pillow()
-    picture = image_module.fromarray(mask.view(np.uint8))
-    resized: NDArray[np.bool_] = np.asarray(picture.resize(size[::-1], image_module.Resampling.NEAREST)) > 0
-    return resized
 
 
 @contextmanager

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "GOOD", "IMAGE_SUFFIXES", "LabelledImage", "category_root", "defect_folders", "image_files", "is_category", "list_test_images",
-    "list_train_images", "mask_places", "places", "require_files", "stray_masks",
+    "GOOD", "IMAGE_SUFFIXES", "NORMAL_NAMES", "LabelledImage", "category_root", "defect_folders", "image_files", "is_category", "list_test_images",
+    "list_train_images", "mask_places", "places", "require_files", "require_good", "stray_masks",
 ]  # fmt: skip
 
 GOOD = "good"
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 VISA_SPLIT = "1cls"
+NORMAL_NAMES = ("good", "ok", "normal", "nominal")
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,10 @@ def list_test_images(
 ) -> list[LabelledImage]:
     """All test images, by the given order of defect folders (sorted by default), sorted by name within each.
 
-    A missing mask is an InputError; without ``verify`` the mask is the path where it should have been.
+    A missing mask is an InputError; without ``verify`` the mask is the path where it should have been. Normal images in a
+    folder of another name than ``good`` are an InputError as well.
     """
+    require_good(category)
     images = []
     for folder in sorted(defect_folders(category)) if folders is None else folders:
         for path in image_files(folder):
@@ -89,6 +92,21 @@ def list_test_images(
     return images
 
 
+def require_good(category: Path) -> None:
+    """InputError where normal images lie in folders that other datasets call ok, normal, ..., and none in ``good``."""
+    others = []
+    for part in ("train", "test"):
+        folder = category / part
+        names = [entry.name for entry in entries(folder) if entry.is_folder] if is_folder(folder) else []
+        others += [folder / name for name in names if name.casefold() in NORMAL_NAMES and GOOD not in names]
+    if others:
+        found = ", ".join(f"{folder.parent.name}/{folder.name}" for folder in others)
+        raise InputError(
+            f"{category}: normal images must lie in train/{GOOD} and test/{GOOD} (found {found})",
+            f"rename {' and '.join(map(str, others))} to {GOOD}",
+        )
+
+
 def list_train_images(category: Path) -> list[LabelledImage]:
     """The normal train images, sorted by name; empty when there is no folder of them."""
     folder = category / "train" / GOOD
@@ -96,17 +114,17 @@ def list_train_images(category: Path) -> list[LabelledImage]:
     return [LabelledImage(f"train/{GOOD}/{path.name}", path, GOOD, None) for path in files]
 
 
-def require_files(images: Sequence[LabelledImage]) -> None:
-    """InputError for the first image that is not there or, being anomalous, has no mask."""
+def require_files(images: Sequence[LabelledImage], *, masks: bool = True) -> None:
+    """InputError for the first image that is not there or, where ``masks`` are needed and it is anomalous, has none."""
     for image in images:
         if not is_file(image.path):
             raise InputError(
                 f"{image.path}: no such image", "complete the dataset; --check-data lists all that is amiss"
             )
-        if image.mask is not None and not is_file(image.mask):
+        if masks and image.mask is not None and not is_file(image.mask):
             raise InputError(
                 f"{image.path}: has no mask (looked for {image.mask})",
-                "add the mask or take the image out; --check-data lists all that is amiss",
+                "add the mask or take the image out (--task cls needs no masks); --check-data lists all that is amiss",
             )
 
 

@@ -14,7 +14,7 @@ from promptad_db.fusion.by_type import branches_by_type
 from promptad_db.fusion.calibration import calibrator
 from promptad_db.fusion.gate import hard
 from promptad_db.records import CategoryResult, Level, Metric
-from promptad_db.scoring import Measured, image_numbers, pixel_numbers, render_maps
+from promptad_db.scoring import Measured, image_numbers, joined, pixel_numbers, render_maps, truth_note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,8 +44,8 @@ class FusedBranch:
     recipe: Recipe
     note: str
     scores: NDArray[np.float64]
-    maps: NDArray[np.float32] | None
-    upper: NDArray[np.float32] | None = None
+    maps: NDArray[Any] | None
+    upper: NDArray[Any] | None = None
     gate: Gate | None = None
     share: float | None = None
 
@@ -110,7 +110,7 @@ def measure(
         pixels = render_maps(fused.maps, settings)
         if fused.upper is not None:
             pixels = np.where(truth.masks, render_maps(fused.upper, settings), pixels)
-        measured.append(pixel_numbers(fused.branch, pixels, truth, fused.note))
+        measured.append(pixel_numbers(fused.branch, pixels, truth, joined(fused.note, truth_note(result))))
     if fused.share is not None:
         measured.append(
             Measured([Metric(level, fused.branch, SHARE_METRIC, fused.share, "exact", note=fused.note)], None)
@@ -166,7 +166,8 @@ def _calibrated(recipe: Recipe, scores: Pair, maps: Pair | None, shots: Mapping[
 def _apply(recipe: Recipe, pair: Pair) -> NDArray[Any]:
     assert recipe.function is not None
     given = [values.astype(np.float16) for values in pair] if recipe.half else pair
-    return fuse_scores(recipe.function, *given).astype(pair[0].dtype, copy=False)
+    fused = fuse_scores(recipe.function, *given)
+    return fused.astype(np.result_type(fused, *pair), copy=False)
 
 
 def _oracle(recipe: Recipe, result: CategoryResult, scores: Pair, maps: Pair | None) -> FusedBranch:
@@ -186,7 +187,7 @@ def _pick(pair: Pair, picked: list[str]) -> NDArray[Any]:
 
 def _mix(pair: Pair, weights: NDArray[np.float64]) -> NDArray[Any]:
     semantic, memory = pair
-    share = weights.reshape(-1, *(1,) * (semantic.ndim - 1)).astype(semantic.dtype)
+    share = weights.reshape(-1, *(1,) * (semantic.ndim - 1)).astype(np.result_type(*pair))
     mixed: NDArray[Any] = share * semantic + (1 - share) * memory
     return mixed
 

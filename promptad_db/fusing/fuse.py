@@ -39,7 +39,7 @@ def fuse(
     ``run`` is a run folder, or a run id (or an unambiguous part of one) in the database ``db``, else PROMPTAD_DB, else
     ./promptad.duckdb. ``rule`` is max, harmonic, mean, weighted:SHARE, rank-mean, oracle, by-type, gate or gate-hard, or a
     function ``rule(semantic, memory)`` of two arrays of one shape, [N] image scores in float64 and, for a run with maps,
-    [N, h, w] unrendered maps in float32, that returns one; its branch is called ``name``. ``calibrate`` puts the
+    [N, h, w] unrendered maps in float32 or float64, that returns one; its branch is called ``name``. ``calibrate`` puts the
     branches on one scale first: none, minmax, rank or zscore-normal. The same fusion twice changes nothing.
 
     Raises InputError, with every reason, when a category could not be fused: the others are fused and stored all the

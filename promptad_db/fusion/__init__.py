@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from promptad_db.errors import InputError, UsageError
 from promptad_db.fusion.recipes import FUSED_NOTE
 from promptad_db.fusion.rules import RULES, Rule
+from promptad_db.precision import as_array, as_doubles, as_floats, shortest
 
 __all__ = ["FUSED_NOTE", "RULES", "fuse_scores"]
 
@@ -23,7 +24,7 @@ def fuse_scores(rule: str | Rule, semantic: ArrayLike, memory: ArrayLike) -> NDA
     """
     if isinstance(rule, str) and rule not in RULES:
         raise UsageError(f"there is no fusion rule {rule!r}", hint=f"Use one of {', '.join(sorted(RULES))}.")
-    left, right = np.asarray(semantic), np.asarray(memory)
+    left, right = as_array(semantic, "semantic scores"), as_array(memory, "memory scores")
     if left.shape != right.shape:
         raise InputError(f"semantic scores have the shape {left.shape}, memory scores {right.shape}")
     for branch, scores in (("semantic", left), ("memory", right)):
@@ -31,8 +32,11 @@ def fuse_scores(rule: str | Rule, semantic: ArrayLike, memory: ArrayLike) -> NDA
             raise InputError(f"{branch} scores must be numbers, not {scores.dtype}")
         if not np.isfinite(scores).all():
             raise InputError(f"{branch} scores must be finite: NaN or an infinity is among them")
-    floating = [scores.dtype if scores.dtype.kind == "f" else np.dtype(np.float64) for scores in (left, right)]
-    dtype = np.result_type(*floating)
+    left, right = (
+        scores if scores.dtype.kind == "f" else as_floats(scores, f"{branch} scores")
+        for branch, scores in (("semantic", left), ("memory", right))
+    )
+    dtype = np.result_type(left, right)
     left, right = left.astype(dtype, copy=False), right.astype(dtype, copy=False)
     return np.asarray(RULES[rule](left, right)) if isinstance(rule, str) else _answer(rule, left, right)
 
@@ -43,11 +47,12 @@ def _answer(rule: Rule, semantic: NDArray[Any], memory: NDArray[Any]) -> NDArray
     for branch in branches:
         branch.flags.writeable = False
     try:
-        fused = np.asarray(rule(*branches))
+        made = rule(*branches)
     except InputError:
         raise
     except Exception as error:
         raise InputError(f"the rule fails: {type(error).__name__}: {error}") from error
+    fused = as_array(made, "what the rule makes")
     if fused.shape != semantic.shape:
         raise InputError(
             f"the rule makes the shape {fused.shape} of scores of the shape {semantic.shape}",
@@ -55,7 +60,8 @@ def _answer(rule: Rule, semantic: NDArray[Any], memory: NDArray[Any]) -> NDArray
         )
     if fused.dtype.kind not in "fiub":
         raise InputError(f"the rule makes {fused.dtype}, must make numbers")
-    fused = fused.astype(semantic.dtype, copy=False)
+    if fused.dtype != semantic.dtype:
+        fused = shortest(as_doubles(fused, "the rule's scores"), semantic.dtype)
     if not np.isfinite(fused).all():
         raise InputError("the rule makes NaN or infinite scores")
     return fused

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptad_db.errors import InputError, UsageError
+from promptad_db.precision import shortest
 
 CALIBRATIONS = ("none", "minmax", "rank", "zscore-normal")
 
@@ -21,7 +22,8 @@ _MIDDLE = 0.5
 
 
 def calibrator(method: str, scores: NDArray[Any], shots: NDArray[Any] | None = None) -> Calibrator:
-    """Return the function that calibrates scores of one branch; it keeps their shape and floating type.
+    """Return the function that calibrates scores of one branch; it keeps their shape, and their
+    floating type unless that would make different scores equal.
 
     ``scores`` are those of the category's test images, of any shape: for a run with maps the unrendered maps, on whose
     scale the image scores (their maxima) are too. ``shots`` are what the K shots themselves score, of any shape.
@@ -74,4 +76,4 @@ def _zscore(shots: NDArray[Any] | None) -> Calibrator:
 
 
 def _like(values: NDArray[Any], calibrated: NDArray[np.float64]) -> NDArray[Any]:
-    return calibrated.astype(values.dtype)
+    return shortest(calibrated, values.dtype)

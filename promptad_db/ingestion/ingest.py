@@ -33,6 +33,7 @@ class IngestOutcome(IndexOutcome):
 
     skipped: list[Path] = field(default_factory=list)
     cells: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def summary(self) -> str:
         """One line on what was done."""
@@ -85,6 +86,7 @@ def ingest(
         try:
             folders.append(store(run, root, _rejecting(outcome), replace_existing=replace))
             outcome.cells += len(run.categories)
+            outcome.notes += run.notes
         except InputError as error:
             outcome.rejected.append((min(run.files), str(error)))
         progress("writing run folders", done, len(imported))

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from promptad_db.metrics.lost_pairs import LostPairs
-from promptad_db.metrics.ranking import PIECE, Ranking, as_floats, as_truth, rank
+from promptad_db.metrics.ranking import PIECE, Ranking, as_truth, rank
+from promptad_db.precision import as_array, as_floats
 from promptad_db.records import Placements
 
 
@@ -26,10 +27,14 @@ def placements(scores: ArrayLike, labels: ArrayLike, ranking: Ranking | None = N
     ``by_image``. Errors as in `rank`.
     """
     ranking = ranking or rank(scores, labels, by_image=True)
-    values, truth = np.asarray(scores), as_truth(np.asarray(labels))
+    values, truth = as_array(scores, "scores"), as_truth(as_array(labels, "labels"))
     truth = truth.reshape(len(truth), -1)
     n_pos = np.count_nonzero(truth, axis=1).astype(np.int64)
-    lost = _lost(as_floats(values).reshape(truth.shape), truth, ranking) if ranking.lost is None else ranking.lost
+    lost = (
+        _lost(as_floats(values, "scores").reshape(truth.shape), truth, ranking)
+        if ranking.lost is None
+        else ranking.lost
+    )
     return Placements(
         n_pos,
         truth.shape[1] - n_pos,

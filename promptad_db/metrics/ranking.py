@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from promptad_db.errors import InputError
 from promptad_db.metrics.lost_pairs import LostPairs
+from promptad_db.precision import as_array, as_floats
 
 # Below this many scores sorting them costs less than a pass with buckets.
 SMALL = 1 << 15
@@ -89,15 +90,16 @@ def rank(
     through buckets, ``piece`` scores at a time: neither changes the result. ``by_image`` adds up `Ranking.lost` in that
     pass, an image being an entry of the first axis.
 
-    Raises InputError for shapes that differ, no scores, NaN or infinite scores, labels other than 0 and 1;
+    Raises InputError for shapes that differ, no scores, NaN, infinite or masked scores, integers beyond 2^53, labels
+    other than 0 and 1;
     OneClassError when one class is missing.
     """
-    values, truth = np.asarray(scores), np.asarray(labels)
+    values, truth = as_array(scores, "scores"), as_array(labels, "labels")
     if values.shape != truth.shape:
         raise InputError(f"scores have the shape {values.shape}, labels {truth.shape}: one label a score is wanted")
     if values.size == 0:
         raise InputError("there are no scores to rank")
-    values, truth = as_floats(values).ravel(), as_truth(truth).ravel()
+    values, truth = as_floats(values, "scores").ravel(), as_truth(truth).ravel()
     # The minimum and the maximum carry every NaN and infinity, for less than a test of each score.
     low, high = values.min(), values.max()
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -195,15 +197,6 @@ def _mark(table: NDArray[Any], of_positive: NDArray[np.intp]) -> None:
     alone = np.flatnonzero(first_in_bucket & np.append(first_in_bucket[1:], True))
     table[of_positive] = ~0
     table[of_positive[alone]] = ~(alone + 1)
-
-
-def as_floats(values: NDArray[Any]) -> NDArray[Any]:
-    """Return numbers as floats of at least 32 bits: float32, float64 and longer are kept, integers become float64."""
-    if values.dtype.kind not in "fiub":
-        raise InputError(f"scores must be numbers, not {values.dtype}")
-    if values.dtype.kind != "f":
-        return values.astype(np.float64)
-    return values.astype(np.promote_types(values.dtype, np.float32), copy=False)
 
 
 def as_truth(labels: NDArray[Any]) -> NDArray[np.bool]:

@@ -18,6 +18,7 @@ from promptad_db.errors import InputError
 from promptad_db.metrics.curves import of_ranking
 from promptad_db.metrics.placements import placements
 from promptad_db.metrics.ranking import Ranking, as_truth, rank
+from promptad_db.precision import as_array
 from promptad_db.records import Placements
 
 
@@ -28,7 +29,7 @@ class PixelTruth:
     """
 
     def __init__(self, masks: ArrayLike) -> None:
-        self.masks = as_truth(np.asarray(masks))
+        self.masks = as_truth(as_array(masks, "masks"))
 
     def metrics(self, maps: ArrayLike, fpr_limit: float = 0.3) -> dict[str, float]:
         """Return "auroc", "ap", "f1_max" and "aupro" of ``maps`` of the masks' shape, each 0..1, from one ranking.

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from promptad_db.datasets.image_names import image_names
 from promptad_db.errors import InputError, UsageError
 from promptad_db.limits import LARGEST_CATEGORY, LARGEST_RUN_FILE
 from promptad_db.records import CategoryResult, Timings
 from promptad_db.run_folder.category_checks import check_exact_metrics, check_result, metrics_of
 from promptad_db.run_folder.parquet import by_branch, finite, one_size, read_parquet, write_parquet
 from promptad_db.run_folder.placements import PLACEMENTS_FILE, read_placements, write_placements
+from promptad_db.run_folder.run_lengths import decode_mask, encode_mask
 from promptad_db.schema import conform
 from promptad_db.storage import files
 
@@ -29,7 +31,8 @@ WEIGHTS_FILE = "weights.safetensors"
 
 
 def write_category_files(folder: Path, result: CategoryResult) -> None:
-    """Write all files of a category into an empty folder."""
+    """Write all files of a category into an empty folder; its images get the names by which other runs know them."""
+    result.images = image_names(result.category, result.images)
     check_result(result)
     if result.scores:
         write_parquet(folder / "images.parquet", _image_rows(result))
@@ -67,6 +70,7 @@ def read_category_files(folder: Path, category: str) -> CategoryResult:
         raise InputError(f"{folder}: {error}") from error
     if PLACEMENTS_FILE in names:
         read_placements(folder / PLACEMENTS_FILE, result)
+    result.images = image_names(category, result.images)  # those of older versions are as they were given
     check_exact_metrics(folder / "metrics.json", result)
     return result
 
@@ -104,25 +108,6 @@ def read_weights(path: Path) -> dict[str, NDArray[Any]]:
     return weights
 
 
-def encode_mask(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Run lengths of a row-major mask [H, W], starting with the (maybe empty) run of zeros."""
-    flat = mask.ravel()
-    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    lengths = np.diff(np.concatenate(([0], edges, [flat.size])))
-    return np.concatenate(([0], lengths)) if flat[0] else lengths
-
-
-def decode_mask(run_lengths: NDArray[np.int64], height: int, width: int) -> NDArray[np.bool_]:
-    """The mask [height, width] of run lengths; a ValueError when they do not fill it."""
-    if height < 1 or width < 1 or (run_lengths < 0).any():
-        raise ValueError(f"run lengths do not fill {height} x {width} pixels")
-    # A run longer than the mask is refused before the sum, which could overflow to the right number.
-    if (run_lengths > height * width).any() or int(run_lengths.sum()) != height * width:
-        raise ValueError(f"run lengths do not fill {height} x {width} pixels")
-    values = np.arange(run_lengths.size) % 2 == 1
-    return np.repeat(values, run_lengths).reshape(height, width)
-
-
 def _image_rows(result: CategoryResult) -> pa.Table:
     import pyarrow as pa
 
@@ -151,13 +136,14 @@ def _map_rows(result: CategoryResult) -> pa.Table:
         sizes += [(maps.shape[1], maps.shape[2])] * len(maps)
     offsets = np.concatenate(([0], np.cumsum([height * width for height, width in sizes])))
     values = np.concatenate([maps.ravel() for maps in result.maps.values()])
+    kind = pa.float64() if values.dtype == np.float64 else pa.float32()
     return pa.table(
         {
             "image": pa.array(images, pa.string()),
             "branch": pa.array(branches, pa.string()),
             "height": pa.array([height for height, _ in sizes], pa.int32()),
             "width": pa.array([width for _, width in sizes], pa.int32()),
-            "scores": pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(values, pa.float32())),
+            "scores": pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(values, kind)),
         }
     )
 
@@ -167,12 +153,15 @@ def _mask_rows(result: CategoryResult) -> pa.Table:
 
     masks = result.masks
     assert masks is not None
+    # Two-valued masks need no column: their files stay as they always were.
+    thresholded = {} if result.thresholded is None else {"thresholded": pa.array(result.thresholded, pa.bool_())}
     return pa.table(
         {
             "image": pa.array(result.images, pa.string()),
             "height": pa.array([masks.shape[1]] * len(masks), pa.int32()),
             "width": pa.array([masks.shape[2]] * len(masks), pa.int32()),
             "run_lengths": pa.array([encode_mask(mask) for mask in masks], pa.list_(pa.int64())),
+            **thresholded,
         }
     )
 
@@ -209,7 +198,17 @@ def _read_maps(path: Path, result: CategoryResult) -> None:
         lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
         if (lengths != height * width).any():
             raise InputError(f"{path}: a map of branch {branch!r} does not have {height} x {width} scores")
-        result.maps[branch] = finite(path, values).astype(np.float32).reshape(-1, height, width)
+        result.maps[branch] = _as_written(path, finite(path, values)).reshape(-1, height, width)
+
+
+def _as_written(path: Path, values: NDArray[Any]) -> NDArray[Any]:
+    """Maps as float32 if they were so: beside a branch in float64 they are stored as float64 as well."""
+    if values.dtype == np.float32:
+        return values
+    if values.size and np.abs(values).max() > np.finfo(np.float32).max:
+        raise InputError(f"{path}: holds scores beyond float32")
+    narrow = values.astype(np.float32)
+    return narrow if (narrow == values).all() else values
 
 
 def _read_masks(path: Path, result: CategoryResult) -> None:
@@ -219,6 +218,8 @@ def _read_masks(path: Path, result: CategoryResult) -> None:
     height, width = one_size(path, table)
     if height * width * table.num_rows > LARGEST_CATEGORY:
         raise InputError(f"{path}: declares {height} x {width} masks, more than a category can hold")
+    if "thresholded" in table.column_names:
+        result.thresholded = table["thresholded"].to_numpy().astype(bool)
     masks = result.masks = np.zeros((table.num_rows, height, width), dtype=bool)
     for index, lengths in enumerate(table["run_lengths"]):
         try:

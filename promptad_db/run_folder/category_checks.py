@@ -63,6 +63,7 @@ def check_result(result: CategoryResult) -> None:
         ("labels", count if result.labels is None else len(result.labels)),
         ("defect types", count if result.defect_types is None else len(result.defect_types)),
         ("masks", count if result.masks is None else len(result.masks)),
+        ("thresholded masks", count if result.thresholded is None else len(result.thresholded)),
         *((f"scores of branch {branch!r}", len(scores)) for branch, scores in result.scores.items()),
         *((f"maps of branch {branch!r}", len(maps)) for branch, maps in result.maps.items()),
     ):

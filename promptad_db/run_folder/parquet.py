@@ -35,7 +35,7 @@ _COLUMNS = {
         "image": "string", "defect_type": "string", "label": "integer", "branch": "string", "score": "floating",
     },
     "maps.parquet": {
-        "image": "string", "branch": "string", "height": "integer", "width": "integer", "scores": "list of float",
+        "image": "string", "branch": "string", "height": "integer", "width": "integer", "scores": "list of floats",
     },
     "masks.parquet": {"image": "string", "height": "integer", "width": "integer", "run_lengths": "list of int64"},
     "placements.parquet": {
@@ -43,6 +43,7 @@ _COLUMNS = {
         "pos_sum": "floating", "neg_sum": "floating",
     },
 }  # fmt: skip
+_OPTIONAL = {"masks.parquet": {"thresholded": "boolean"}}
 _MAY_BE_NULL = ("defect_type", "label")
 _WIDEST_NUMBER = 12
 _ROWS_AT_A_TIME = 1 << 15
@@ -53,7 +54,7 @@ def read_parquet(path: Path) -> pa.Table:
     """A Parquet file of a category folder with the columns of our format; InputError for anything else."""
     require_file(path)
     try:
-        table = read_columns(path, list(_COLUMNS[path.name]))
+        table = read_columns(path, [*_COLUMNS[path.name], *_OPTIONAL.get(path.name, ())])
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return _of_types(path, table)
@@ -240,13 +241,17 @@ def _of_types(path: Path, table: pa.Table) -> pa.Table:
         "string": lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind),
         "integer": lambda kind: pa.types.is_integer(kind) or pa.types.is_null(kind),
         "floating": pa.types.is_floating,
-        "list of float": lambda kind: _is_list(kind) and pa.types.is_float32(kind.value_type),
+        "list of floats": lambda kind: (
+            _is_list(kind) and (pa.types.is_float32(kind.value_type) or pa.types.is_float64(kind.value_type))
+        ),
+        "boolean": pa.types.is_boolean,
         "list of int64": lambda kind: _is_list(kind) and pa.types.is_int64(kind.value_type),
     }
     missing = [name for name in _COLUMNS[path.name] if name not in table.column_names]
     if missing:
         raise InputError(f"{path}: lacks the columns {', '.join(missing)}")
-    for name, wanted in _COLUMNS[path.name].items():
+    optional = {name: kind for name, kind in _OPTIONAL.get(path.name, {}).items() if name in table.column_names}
+    for name, wanted in {**_COLUMNS[path.name], **optional}.items():
         found = [field.type for field in table.schema if field.name == name]
         if len(found) > 1 or not fits[wanted](found[0]):
             raise InputError(f"{path}: column {name} is {', '.join(map(str, found))}, must be one {wanted}")

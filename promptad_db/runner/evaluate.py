@@ -36,13 +36,15 @@ PUBLIC_FUSION = "harmonic"
 
 @dataclass(frozen=True)
 class CategoryData:
-    """What all runs share in one category. ``masks`` [N, H, W] are there when a run scores pixels; ``shots`` are the
-    encoded shots of all runs by name, or ``saved`` holds the weights of the run whose prompts are evaluated.
+    """What all runs share in one category. ``masks`` [N, H, W] are there when a run scores pixels, ``thresholded`` [N]
+    says which of them held greys; ``shots`` are the encoded shots of all runs by name, or ``saved`` holds the weights of
+    the run whose prompts are evaluated.
     """
 
     name: str
     test: tuple[LabelledImage, ...]
     masks: NDArray[np.bool_] | None
+    thresholded: NDArray[np.bool_]
     words: PromptWords
     features: CategoryFeatures
     shots: dict[str, Encoded] = field(default_factory=dict)
@@ -74,6 +76,8 @@ class Evaluation:
         )
         if self.pixels and data.masks is not None:
             self.result.masks = data.masks[self.kept]
+            thresholded = data.thresholded[self.kept]
+            self.result.thresholded = thresholded if thresholded.any() else None
 
     @property
     def pixels(self) -> bool:

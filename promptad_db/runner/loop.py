@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from promptad_db import run_folder
@@ -58,7 +59,8 @@ def run(
     """
     callbacks = callbacks or Callbacks()
     dataset = open_dataset(request.dataset, request.data_root)
-    categories = [dataset.category(name) for name in dict.fromkeys(request.categories or dataset.categories)]
+    names, masks = dict.fromkeys(request.categories or dataset.categories), needs_masks(request)
+    categories = [dataset.category(name, masks=masks) for name in names]
     if encoder is None:
         encoder = load_encoder(request.backbone, text=any(one.semantic for one in settings_of(request)))
     work = Work(request, encoder, callbacks)
@@ -95,6 +97,11 @@ def run(
     return outcome
 
 
+def needs_masks(request: Request) -> bool:
+    """Whether any of its runs scores pixels."""
+    return any(setting.task == "seg" for setting in settings_of(request))
+
+
 def load_encoder(backbone: Backbone, *, text: bool = True) -> ClipEncoder:
     """The image encoder that a request names, and its text encoder if there is text work to do."""
     return ClipEncoder(
@@ -128,6 +135,11 @@ class Work:
     def encode(self, category: Category, jobs: list[Job], saved: Weights) -> CategoryData:
         """All that the runs share in a category, each of its images encoded once."""
         name, request = category.name, self.request
+        # Masks come first: one that cannot be used is found before the long part.
+        masks, thresholded = None, np.zeros(len(category.test), dtype=bool)
+        if any(job.setting.task == "seg" for job in jobs):
+            size = request.render.height, request.render.width
+            masks = load_masks(category.test, *size, thresholded=thresholded)
         shots = encode_shots(self.encoder, {shot.name: shot for job in jobs for shot in job.shots[name]}, self.cache)
         galleries: dict[str, Gallery] = {
             shot: (one.features.memory[0][0], one.features.memory[1][0]) for shot, one in shots.items()
@@ -144,9 +156,8 @@ class Work:
             cache=self.cache,
             progress=lambda done, total: self.callbacks.progress(f"{name}: images", done, total),
         )
-        pixels = any(job.setting.task == "seg" for job in jobs)
-        masks = load_masks(category.test, request.render.height, request.render.width) if pixels else None
-        return CategoryData(name, category.test, masks, self.vocabulary.words_of(name), features, shots, saved)
+        words = self.vocabulary.words_of(name)
+        return CategoryData(name, category.test, masks, thresholded, words, features, shots, saved)
 
 
 def _aurocs(job: Job, result: CategoryResult) -> dict[str, float | None]:

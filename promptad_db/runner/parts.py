@@ -13,7 +13,7 @@ import torch
 from promptad_db import run_folder
 from promptad_db.datasets import open_dataset
 from promptad_db.errors import InputError, PromptadError
-from promptad_db.runner.loop import Work, load_encoder
+from promptad_db.runner.loop import Work, load_encoder, needs_masks
 from promptad_db.runner.plan import Refused, make_jobs, reopen_jobs, settings_of
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def prepare(request: Request, *, runs: str | os.PathLike[str]) -> Prepared:
     categories = []
     for name in request.categories or dataset.categories:
         try:
-            categories.append(dataset.category(name))
+            categories.append(dataset.category(name, masks=needs_masks(request)))
         except InputError as error:
             prepared.refused |= {(name, setting): str(error) for setting in settings_of(request)}
     jobs, prepared.notes = make_jobs(request, categories, _encoder_of(request), runs=runs, refused=prepared.refused)
@@ -65,7 +65,7 @@ def run_category(
     for folder in folders.values():
         if not run_folder.is_run_folder(folder):
             raise InputError(f"{folder}: not there", "--runs and --data-root must be storage that all machines share")
-    found = open_dataset(request.dataset, request.data_root).category(category)
+    found = open_dataset(request.dataset, request.data_root).category(category, masks=needs_masks(request))
     jobs = reopen_jobs(request, found, folders)
     if not jobs:
         return {}

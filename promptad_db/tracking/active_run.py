@@ -194,7 +194,7 @@ class ActiveRun:
         images: Sequence[object],
         branches: Mapping[str, ArrayLike],
         labels: ArrayLike | None = None,
-        masks: ArrayLike | None = None,
+        masks: ArrayLike | Sequence[ArrayLike | str | os.PathLike[str] | None] | None = None,
         defect_types: Sequence[str | None] | None = None,
         timings: Mapping[str, float] | None = None,
     ) -> CategoryResult:
@@ -203,7 +203,8 @@ class ActiveRun:
         ``images`` are N names, unique in the category. ``branches`` maps a branch to [N] image scores or [N, h, w]
         anomaly maps (higher = more anomalous; the image score of a map is its maximum); arrays, lists and CPU tensors
         are taken. ``labels`` are [N] of 0 and 1, by default whether the mask has an anomalous pixel. ``masks`` are
-        [N, H, W] of 0 and 1 (or 0 and 255) at the rendered size. ``timings`` are seconds a stage.
+        [N, H, W] of 0 and 1 (or 0 and 255) at the rendered size, or image files, None for a normal image. ``timings`` are
+        seconds a stage.
 
         Raises InputError, naming the category, for anything that does not fit together; nothing is written then.
         """

@@ -91,7 +91,8 @@ def select(connection: sa.Connection, filters: Filters, *, each_variant: bool = 
         raise NoRowsError(f"no AUROC matches {_described(filters)}", "see what there is: promptad-db runs list")
     if filters.branches != BRANCHES:
         _check_branches(connection, filters)
-    facts = fetch(connection, load_sql("lists", "cautions").sql).records()[0]
+    first, second = filters.branches
+    facts = fetch(connection, load_sql("lists", "cautions").sql, branch_a=first, branch_b=second).records()[0]
     return filters, notes + ([] if each_variant else _several_runs(facts)) + _cautions(facts, filters)
 
 
@@ -269,6 +270,11 @@ def _cautions(facts: dict[str, Any], filters: Filters) -> list[str]:
     if facts["ties_by_precision"]:
         notes.append(
             f"{facts['ties_by_precision']} of the ties are differences below the precision of the reported numbers"
+        )
+    if facts["constant_scores"]:
+        notes.append(
+            f"{facts['constant_scores']} of {facts['cells']} cells: all scores of a branch are equal; its AUROC is 0.5 by "
+            "ties alone"
         )
     if facts["approx"]:
         notes.append(

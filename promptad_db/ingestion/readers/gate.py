@@ -28,6 +28,7 @@ from promptad_db.ingestion.readers.gate_cells import (
 )
 from promptad_db.ingestion.readers.imported import ImportedRun, ImportOptions, Reject, fraction, image_names, reported
 from promptad_db.ingestion.readers.reported_cells import read_lines
+from promptad_db.precision import shortest
 from promptad_db.records import LEVEL_OF_TASK, TASKS, CategoryResult, Metric, Task
 from promptad_db.storage.files import read_json
 
@@ -154,8 +155,8 @@ def _read_metadata(path: Path, cells: dict[RunKey, dict[str, ImportedCell]], opt
         if task == "cls":
             result.scores[branch] = values
         else:
-            result.maps[branch] = values.astype(np.float32)
-            result.scores[branch] = values.astype(np.float32).max(axis=(1, 2)).astype(np.float64)
+            result.maps[branch] = shortest(values)
+            result.scores[branch] = result.maps[branch].max(axis=(1, 2)).astype(np.float64)
     if content.get("labels") is not None:
         result.labels = _labels(content["labels"], len(semantic))
     cell = _cell(cells, _place(path, options), seed, task, category)

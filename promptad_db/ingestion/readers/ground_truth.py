@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from promptad_db.datasets.images import read_mask
+from promptad_db.datasets.images import read_ground_truth, resized
 from promptad_db.datasets.layout import GOOD, LabelledImage, category_root, defect_folders, list_test_images
+from promptad_db.datasets.masks import Mask
 from promptad_db.errors import InputError
 from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Metric, Render, Task
 from promptad_db.scoring import score_category
@@ -20,8 +21,6 @@ from promptad_db.scoring import score_category
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 TOLERANCE = 1e-4
 SIZES = (400, 240)
@@ -44,7 +43,7 @@ def add_ground_truth(
     """
     folder = category_root(data_root, dataset, result.category)
     renders: list[Render | None] = [None] if task == "cls" else [settled] if settled else [Render(n, n) for n in SIZES]
-    tries = list(product(_orders(folder), renders))
+    tries = list(product(_orders(folder, masks=task == "seg"), renders))
     masks_of = _MaskCache()
     best: tuple[CategoryResult, Render | None, list[Metric]] | None = None
     most_hits = 0
@@ -67,7 +66,7 @@ def add_ground_truth(
         )
     found, render, metrics = best
     result.images, result.labels = found.images, found.labels
-    result.masks, result.defect_types = found.masks, found.defect_types
+    result.masks, result.thresholded, result.defect_types = found.masks, found.thresholded, found.defect_types
     result.scores, result.placements = found.scores, found.placements
     return render, metrics
 
@@ -76,30 +75,33 @@ class _MaskCache:
     """Each mask is read once a size."""
 
     def __init__(self) -> None:
-        self._masks: dict[tuple[Path, int, int], NDArray[np.bool_]] = {}
+        self._masks: dict[tuple[Path, int, int], Mask] = {}
 
-    def __call__(self, image: LabelledImage, render: Render) -> NDArray[np.bool_]:
+    def __call__(self, image: LabelledImage, render: Render) -> Mask:
+        size = (render.height, render.width)
         if image.mask is None:
-            return np.zeros((render.height, render.width), dtype=bool)
-        key = (image.mask, render.height, render.width)
+            return Mask(np.zeros(size, dtype=bool), thresholded=False)
+        key = (image.mask, *size)
         if key not in self._masks:
-            self._masks[key] = read_mask(image.mask, (render.height, render.width))
+            mask = read_ground_truth(image)
+            self._masks[key] = Mask(resized(mask.pixels, size), mask.thresholded)
         return self._masks[key]
 
 
-def _orders(folder: Path) -> Iterator[list[LabelledImage]]:
+def _orders(folder: Path, *, masks: bool) -> Iterator[list[LabelledImage]]:
     """The test images by each order of the defect folders that a program may have walked them in."""
     found = defect_folders(folder)
     by_name = sorted(found)
     good_first = sorted(found, key=lambda path: (path.name != GOOD, path.name))
     good_last = sorted(found, key=lambda path: (path.name == GOOD, path.name))
     for order in dict.fromkeys(map(tuple, (by_name, found, good_first, good_last, by_name[::-1]))):
-        yield list_test_images(folder, order)
+        yield list_test_images(folder, order, verify=masks)
 
 
 def _with_truth(
     result: CategoryResult, images: list[LabelledImage], render: Render | None, masks_of: _MaskCache
 ) -> CategoryResult:
+    masks = [] if render is None else [masks_of(image, render) for image in images]
     return CategoryResult(
         result.category,
         images=[image.name for image in images],
@@ -107,7 +109,8 @@ def _with_truth(
         defect_types=[image.defect_type for image in images],
         scores=dict(result.scores),
         maps=result.maps,
-        masks=None if render is None else np.stack([masks_of(image, render) for image in images]),
+        masks=np.stack([mask.pixels for mask in masks]) if masks else None,
+        thresholded=np.array([mask.thresholded for mask in masks]) if any(mask.thresholded for mask in masks) else None,
     )
 
 

@@ -77,6 +77,7 @@ class ImportedRun:
     categories: MutableMapping[str, CategoryResult] = field(default_factory=dict)
     files: set[Path] = field(default_factory=set)
     origins: dict[str, Path] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def origin(self, category: str) -> Path:
         """The file to name when a category is refused."""

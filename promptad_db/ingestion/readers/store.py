@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptad_db import run_folder
+from promptad_db.datasets.image_names import image_names
 from promptad_db.errors import InputError
 from promptad_db.storage import subfolders
 from promptad_db.storage.files import sha256_of
@@ -87,9 +88,9 @@ def _source_file(path: Path) -> dict[str, str]:
 
 
 def _same(one: CategoryResult, other: CategoryResult) -> bool:
-    """Whether two results hold the same content."""
+    """Whether a stored result and another hold the same content."""
     return (
-        one.images == other.images
+        one.images == image_names(other.category, other.images)
         and _without_defaults(one) == _without_defaults(other)
         and _same_array(one.labels, other.labels)
         and _same_array(one.masks, other.masks)

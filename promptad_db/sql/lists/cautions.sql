@@ -1,7 +1,18 @@
--- What a reader of the selection must know: cells of several runs, variants or of two runs at once, ties by precision, how the
--- runs behind the cells were made.
+-- What a reader of the selection must know: cells of several runs, variants or of two runs at once, ties by precision, branches
+-- whose scores are all equal, how the runs behind the cells were made.
+-- parameters: branch_a, branch_b
 WITH variants AS (
     SELECT variant, COUNT(*) AS cells FROM cells GROUP BY variant
+),
+constant_cells AS (
+    SELECT DISTINCT cells.cell, cells.category
+    FROM cells
+    JOIN run_keys ON run_keys.run_number IN (cells.semantic_run, cells.memory_run)
+    JOIN branch_stats
+        ON branch_stats.run_id = run_keys.run_id
+        AND branch_stats.category = cells.category
+        AND branch_stats.level = cells.level
+    WHERE branch_stats.branch IN (:branch_a, :branch_b) AND branch_stats.n > 1 AND branch_stats.min = branch_stats.max
 )
 SELECT
     COUNT(*) AS cells,
@@ -11,6 +22,7 @@ SELECT
     (SELECT COUNT(*) FROM variants) AS variants,
     (SELECT STRING_AGG(CONCAT(variant, ' ', cells), ', ' ORDER BY variant) FROM variants) AS cells_of_variants,
     COUNT(CASE WHEN cells.weak_branch = 'tie' AND cells.gap <> 0 THEN 1 END) AS ties_by_precision,
+    (SELECT COUNT(*) FROM constant_cells) AS constant_scores,
     COUNT(CASE WHEN cells.provenance = 'approx' THEN 1 END) AS approx,
     COUNT(CASE WHEN runs.selection = 'best_on_test' THEN 1 END) AS best_on_test,
     COUNT(CASE WHEN runs.status <> 'finished' THEN 1 END) AS unfinished,
