@@ -24,14 +24,14 @@ _MILLIMETRES_A_POINT = 25.4 / 72
 
 def figures(database: Where, filters: Filters, top: int) -> list[Figure]:
     """The charts of the report that have something to show; ``top`` as in ``plot_data``."""
-    made = []
+    charts = []
     for name in (plot.name for plot in PLOTS.values() if not plot.one_cell):
         try:
             result, notes = plot_data_and_notes(database, name, filters, top=top)
         except NoRowsError:
             continue
-        made.append(_figure(name, result, [note for note in notes if result.cut and "largest gaps" in note]))
-    return made
+        charts.append(_figure(name, result, [note for note in notes if result.cut and "largest gaps" in note]))
+    return charts
 
 
 @dataclass(frozen=True)

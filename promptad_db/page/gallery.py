@@ -72,12 +72,12 @@ def gallery(database: Where, filters: Filters, count: int, data_root: Path | Non
             continue
         branches = tuple(dict.fromkeys((*filters.branches, FUSION)))
         try:
-            shown = _with_fusion(cell, branches, data_root)
+            cell_panels = _with_fusion(cell, branches, data_root)
         except (PromptadError, OSError) as error:
             notes.append(f"no images of {cell}: {str(error).splitlines()[0]}")
             continue
-        complete &= all(panel.picture is not None for panel in shown)
-        views.append(View(_heading(cell, filters), [_row(panel) for panel in shown]))
+        complete &= all(panel.picture is not None for panel in cell_panels)
+        views.append(View(_heading(cell, filters), [_row(panel) for panel in cell_panels]))
         if len(views) == count:
             break
     about = _ABOUT + ("" if complete else _WITHOUT)

@@ -53,7 +53,7 @@ def report_page(
 
     Raises NoRowsError when nothing matches.
     """
-    made = report(database, filters, sections=sections, top=top, min_gap=min_gap, ci=ci)
+    contents = report(database, filters, sections=sections, top=top, min_gap=min_gap, ci=ci)
     summary = report(database, filters, sections=("summary",), ci=True).sections[0].result.records()
     tests = category_tests(database, filters)
     images, notes = make_gallery(database, filters, gallery, data_root)
@@ -64,12 +64,12 @@ def report_page(
         numbers=numbers(summary, filters.branches),
         about=_about(filters),
         origin=_origin(database, filters),
-        notes=made.notes,
+        notes=contents.notes,
         charts=figures(database, filters, TOP),
         gallery=images,
-        grids=grids_of(made.sections),
+        grids=grids_of(contents.sections),
     )
-    return Page(text, made.notes + notes)
+    return Page(text, contents.notes + notes)
 
 
 def _origin(database: Where, filters: Filters) -> str:
@@ -90,12 +90,12 @@ def _named(what: str, names: Sequence[str]) -> str:
 
 def _about(filters: Filters) -> str:
     """What the numbers are, and which cells were chosen."""
-    chosen = {
+    choices = {
         "task": filters.tasks, "experiment": filters.experiments, "dataset": filters.datasets,
         "category": filters.categories, "K": filters.k_shots, "seed": filters.seeds, "method": filters.methods,
         "variant": filters.variants, "run": filters.run_ids,
     }  # fmt: skip
-    limits = [f"{name} {', '.join(map(str, values))}" for name, values in chosen.items() if values]
+    limits = [f"{name} {', '.join(map(str, values))}" for name, values in choices.items() if values]
     first, second = filters.branches
     numbers = {
         "best": "exact AUROCs, else reported ones", "exact": "exact AUROCs", "reported": "reported AUROCs",

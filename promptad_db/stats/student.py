@@ -52,14 +52,14 @@ def signed_ranks(differences: Sequence[float]) -> tuple[float | None, float | No
     for _, tied in groupby(values, key=abs):
         size = sum(1 for _ in tied)
         ranks += [2 * len(ranks) + size + 1] * size
-    spoken_for = sum(rank for rank, value in zip(ranks, values, strict=True) if value > 0)
+    positive = sum(rank for rank, value in zip(ranks, values, strict=True) if value > 0)
     total = sum(ranks)
-    smaller = min(spoken_for, total - spoken_for)
+    smaller = min(positive, total - positive)
     if count <= _MOST_EXACT:
         p_value = min(1.0, 2 * sum(_rank_sums(ranks)[: smaller + 1]) / 2**count)
     else:
         p_value = math.erfc((total / 2 - smaller) / math.sqrt(sum(rank * rank for rank in ranks) / 2))
-    return (2 * spoken_for - total) / total, p_value
+    return (2 * positive - total) / total, p_value
 
 
 def _rank_sums(ranks: Sequence[int]) -> list[int]:

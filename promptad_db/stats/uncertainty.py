@@ -94,24 +94,24 @@ def uncertainty(spreads: Iterable[Spread], *, clustered: bool, difference: bool)
     return Uncertainty(variance, max(1.0, variance**2 / unsteady) if clustered else math.inf)
 
 
-def auroc_interval(auroc: float | None, found: Uncertainty | None, level: float = LEVEL) -> Interval:
+def auroc_interval(auroc: float | None, sampling: Uncertainty | None, level: float = LEVEL) -> Interval:
     """The interval of an AUROC or of a mean of AUROCs, symmetric on the logit scale and so within 0..1.
 
     As in Pepe, The Statistical Evaluation of Medical Tests for Classification and Prediction, 2003, chapter 5. None and None
     where there is no uncertainty, or the AUROC is exactly 0 or 1.
     """
-    if auroc is None or found is None or not 0 < auroc < 1:
+    if auroc is None or sampling is None or not 0 < auroc < 1:
         return None, None
     centre = math.log(auroc / (1 - auroc))
-    reach = found.reach(level) / (auroc * (1 - auroc))
+    reach = sampling.reach(level) / (auroc * (1 - auroc))
     return _logistic(centre - reach), _logistic(centre + reach)
 
 
-def difference_interval(difference: float | None, found: Uncertainty | None, level: float = LEVEL) -> Interval:
+def difference_interval(difference: float | None, sampling: Uncertainty | None, level: float = LEVEL) -> Interval:
     """The interval of a difference of AUROCs, within -1..1; None and None where there is no uncertainty."""
-    if difference is None or found is None:
+    if difference is None or sampling is None:
         return None, None
-    reach = found.reach(level)
+    reach = sampling.reach(level)
     return max(-1.0, difference - reach), min(1.0, difference + reach)
 
 

@@ -29,10 +29,10 @@ def without_bounds(result: ResultSet) -> ResultSet:
 
 def with_bounds(grid: Grid, result: ResultSet) -> Grid:
     """The grid of ``without_bounds(result)`` with each interval of the result behind its number."""
-    shown = [name for name in result.columns if not _is_bound(result, name)]
+    names = [name for name in result.columns if not _is_bound(result, name)]
     bounded = {
         place: (result.columns.index(f"{name}_ci_low"), result.columns.index(f"{name}_ci_high"))
-        for place, name in enumerate(shown)
+        for place, name in enumerate(names)
         if result.kinds.get(f"{name}_ci_low") == _LOW + name
     }
     if not bounded:
@@ -41,7 +41,7 @@ def with_bounds(grid: Grid, result: ResultSet) -> Grid:
     for cells, row in zip(grid.rows, result.rows, strict=True):
         new = list(cells)
         for place, (low, high) in bounded.items():
-            bounds = interval(row[low], row[high], result.kinds.get(shown[place], ""))
+            bounds = interval(row[low], row[high], result.kinds.get(names[place], ""))
             new[place] = new[place]._replace(text=new[place].text + bounds)
         rows.append(new)
     return replace(grid, rows=rows)

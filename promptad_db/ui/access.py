@@ -64,8 +64,8 @@ class Access:
         improper = _improper(request)
         if improper is not None or self.token is None:
             return improper
-        given = request.query_params.get("token")
-        if given is not None and self._right(given):
+        token = request.query_params.get("token")
+        if token is not None and self._right(token):
             return self._signed_in(request)
         if self._right(request.cookies.get(self.cookie, "")) or self._right(_bearer(request)):
             return None
@@ -75,8 +75,8 @@ class Access:
             {"WWW-Authenticate": "Bearer"},
         )
 
-    def _right(self, given: str) -> bool:
-        return secrets.compare_digest(given.encode(), (self.token or "").encode())
+    def _right(self, token: str) -> bool:
+        return secrets.compare_digest(token.encode(), (self.token or "").encode())
 
     def _signed_in(self, request: Request) -> Response:
         left: URL = request.url.remove_query_params("token")
@@ -100,5 +100,5 @@ def from_other_site(request: Request) -> bool:
 
 
 def _bearer(request: Request) -> str:
-    kind, _, given = request.headers.get("authorization", "").partition(" ")
-    return given if kind.lower() == "bearer" else ""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if kind.lower() == "bearer" else ""

@@ -86,13 +86,13 @@ def _of_the_run_that_counts(request: Request) -> Response:
     category, dataset, task = (request.query_params.get(name) for name in ("category", "dataset", "task"))
     if category is None or dataset is None or task is None or k_shot is None:
         raise UsageError("a cell needs a run and a category", "choose one from the page of a run")
-    found = cell_runs(
+    runs = cell_runs(
         shown_by(request).database,
         dataset=dataset, category=category, k_shot=k_shot, seed=seed, task=task, experiment=text_of(request, "experiment"),
     )  # fmt: skip
-    if not found.rows:
+    if not runs.rows:
         raise NoRowsError(f"no run has {dataset} {category} K={k_shot} seed={seed} {task}", "choose one from Runs")
-    return RedirectResponse(address("/cell", {"run": found.rows[0][0], "category": category}), 303)
+    return RedirectResponse(address("/cell", {"run": runs.rows[0][0], "category": category}), 303)
 
 
 def _sorted(shown: CellPage, by: str, label: str | None) -> list[int]:
@@ -168,10 +168,10 @@ def _others(database: Where, shown: CellPage) -> list[dict[str, Any]]:
     """The other runs of this cell; none where the database cannot say."""
     info = shown.info
     try:
-        found = cell_runs(
+        runs = cell_runs(
             database,
             dataset=info.dataset, category=shown.category, k_shot=info.k_shot, seed=info.seed, task=info.task, experiment=None,
         )  # fmt: skip
     except DatabaseError:
         return []
-    return [row for row in found.records() if row["run_id"] != info.run_id]
+    return [row for row in runs.records() if row["run_id"] != info.run_id]

@@ -48,12 +48,12 @@ def cell_of(request: Request) -> CellPage:
 
 def branches_of(request: Request, cell: CellPage) -> tuple[str, ...]:
     """The branches that ``branch`` names, by default semantic and memory, of those that the cell has."""
-    there = tuple(cell.result.scores)
-    asked = texts_of(request, "branch")
-    for name in asked or ():
-        if name not in there:
-            raise NoRowsError(f"{cell.category} has no scores of a branch {name}", f"it has {', '.join(there)}")
-    return asked or tuple(name for name in _BOTH if name in there) or there[:2]
+    stored = tuple(cell.result.scores)
+    names = texts_of(request, "branch")
+    for name in names or ():
+        if name not in stored:
+            raise NoRowsError(f"{cell.category} has no scores of a branch {name}", f"it has {', '.join(stored)}")
+    return names or tuple(name for name in _BOTH if name in stored) or stored[:2]
 
 
 def _folder(request: Request, run: str) -> Path:

@@ -66,8 +66,8 @@ class LiveRuns:
         """The runs that are running now, the newest first."""
         with self._lock:
             roots = list(self._roots)
-        found = [run for root in roots for run in self._running_in(root)]
-        return sorted(found, key=lambda run: (run.info.created_at, run.info.run_id), reverse=True)
+        running = [run for root in roots for run in self._running_in(root)]
+        return sorted(running, key=lambda run: (run.info.created_at, run.info.run_id), reverse=True)
 
     def one(self, run_id: str) -> LiveRun:
         """A running run by its id; NoRowsError when none of this id is running."""
@@ -78,8 +78,8 @@ class LiveRuns:
 
     def _running_in(self, root: Path) -> list[LiveRun]:
         """The runs below a root that are running; a store is asked now and then, as each question is a request."""
-        asked, running = self._asked.get(root, (-math.inf, []))
-        if is_remote(root) and time.monotonic() < asked + STORE_EVERY:
+        last_time, running = self._asked.get(root, (-math.inf, []))
+        if is_remote(root) and time.monotonic() < last_time + STORE_EVERY:
             return running
         try:
             folders = [folder for folder in run_folder.find_runs(root) if self._may_run(folder)]

@@ -22,23 +22,23 @@ _NUMBERS = ("k_shot", "seed")
 def runs(request: Request) -> Response:
     """The page; its address holds search, filters, order and page number."""
     shown = shown_by(request)
-    wanted: dict[str, Any] = {
+    search: dict[str, Any] = {
         field.name: (number_of if field.name in _NUMBERS else text_of)(request, field.name)
         for field in fields(RunSearch)
     }
     order = {"sort": text_of(request, "sort") or "created_at", "direction": text_of(request, "direction") or "down"}
     number = counted(request, "page", 1)
-    found, matches = find_runs(shown.database, RunSearch(**wanted), page=number, size=PAGE, **order)
+    matching, matches = find_runs(shown.database, RunSearch(**search), page=number, size=PAGE, **order)
     shown.live.watch(run_places(shown.database))
     return page(
         request,
         "runs.html",
-        found=found.records(),
+        runs=matching.records(),
         matches=matches,
         number=number,
         pages=max(1, -(-matches // PAGE)),
         first=(number - 1) * PAGE + 1,
-        wanted=wanted,
+        search=search,
         order=order,
         sorts=SORTS,
         query={name: values for name, values in chosen(request).items() if name != "page"},

@@ -64,10 +64,10 @@ def find_runs(
     query = load_sql("lists", "found_runs")
     order = {"sort": sort, "direction": direction, "size": size, "skip": (page - 1) * size}
     with connect.reading(database) as connection:
-        found = fetch(connection, query.sql, **asdict(wanted), **order)
-    matches = found.rows[0][-1] if found.rows else 0
-    rows = [row[:-1] for row in found.rows]
-    return replace(found, columns=found.columns[:-1], rows=rows, kinds=_kinds(found)), matches
+        result = fetch(connection, query.sql, **asdict(wanted), **order)
+    matches = result.rows[0][-1] if result.rows else 0
+    rows = [row[:-1] for row in result.rows]
+    return replace(result, columns=result.columns[:-1], rows=rows, kinds=_kinds(result)), matches
 
 
 def experiments(database: Where) -> ResultSet:
@@ -84,12 +84,12 @@ def origins(database: Where, filters: Filters) -> ResultSet:
 
 def choices(database: Where) -> dict[str, list[str]]:
     """The values that occur, by the filter that takes them; numbers in their order, as texts."""
-    found: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for name, value, _ in _listed(database, "choices").rows:
-        found.setdefault(name, []).append(value)
+        values.setdefault(name, []).append(value)
     for name in ("k_shot", "seed"):
-        found.get(name, []).sort(key=int)
-    return found
+        values.get(name, []).sort(key=int)
+    return values
 
 
 def run_places(database: Where) -> list[Path]:
@@ -100,9 +100,9 @@ def run_places(database: Where) -> list[Path]:
 def run_cells(database: Where, run: str) -> ResultSet:
     """The categories of a run (an id, or an unambiguous part of one): AUROCs, gap, and how many images."""
     with connect.reading(database) as connection:
-        found = resolve_runs(connection, (run,))
-        assert found is not None
-        result = fetch(connection, load_sql("lists", "run_cells").sql, run_id=found[0])
+        run_ids = resolve_runs(connection, (run,))
+        assert run_ids is not None
+        result = fetch(connection, load_sql("lists", "run_cells").sql, run_id=run_ids[0])
     return replace(result, kinds=_kinds(result))
 
 
