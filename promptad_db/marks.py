@@ -1,8 +1,8 @@
 """What a number is, as marks that stand beside it: estimate, upper bound, supervised, epoch chosen on the test set.
 
 A row says it in the columns ``kind`` (see records.Branch), ``supervision`` (what of test images was used, NULL for
-nothing), ``upper_bound``, ``provenance`` and ``selection``. A row without ``kind`` is what the reserved name of its
-branch says.
+nothing), ``upper_bound``, ``provenance``, ``selection`` and ``protocol``. A row without ``kind`` is what the reserved
+name of its branch says.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BRANCH_COLUMNS = ("branch", "rule", "gate", "contender")
 KIND_COLUMNS = ("kind", "supervision", "upper_bound")
 SIDES = ("_a", "_b")
 
-_SYMBOLS = "*†‡§‖¶"
+_SYMBOLS = "*†‡§‖#¶"
 
 
 class Mark(NamedTuple):
@@ -33,6 +33,7 @@ class Mark(NamedTuple):
 ESTIMATE = Mark("*", "approx: estimated from score means without ground truth, not a measured AUROC")
 UPPER_BOUND = Mark("†", "upper bound: it chooses with the labels of the test images")
 BEST_ON_TEST = Mark("‖", "the epoch was chosen by test AUROC (best_on_test)", may_win=True)
+MULTI_CLASS = Mark("#", "one model for all categories (multi_class)", may_win=True)
 REPORTED = Mark("¶", "reported, in part or whole: taken from a file, not computed here", may_win=True)
 
 
@@ -86,6 +87,8 @@ def value_marks(row: Mapping[str, Any]) -> tuple[Mark, ...]:
         marks.append(REPORTED)
     if row.get("selection") == "best_on_test":
         marks.append(BEST_ON_TEST)
+    if row.get("protocol") == "multi_class":
+        marks.append(MULTI_CLASS)
     return tuple(marks)
 
 

@@ -619,17 +619,19 @@ def test_estimates_of_other_sections_are_marked_at_their_provenance():
 
 
 def test_the_paper_marks_reported_numbers_beside_exact_ones_and_epochs_chosen_on_the_test_set():
-    columns = ("provenance", "selection")
-    rows = [("max", 0.95, "reported", "best_on_test"), ("mean", 0.9, "exact", "last_epoch")]
+    columns = ("provenance", "selection", "protocol")
+    rows = [("max", 0.95, "reported", "best_on_test", "multi_class"), ("mean", 0.9, "exact", "last_epoch", "one_class")]
     mixed = paper_of(*rows, columns=columns)
-    assert [row[-1] for row in pivot_paper(mixed).result.rows] == ["95.00¶‖", "90.00"]
+    assert [row[-1] for row in pivot_paper(mixed).result.rows] == ["95.00¶‖#", "90.00"]
     assert bold(mixed) == ["mean"]
-    alike = paper_of(("max", 0.95, "reported", "best_on_test"), columns=columns)
+    alike = paper_of(("max", 0.95, "reported", "best_on_test", "one_class"), columns=columns)
     assert bold(alike) == ["max"]
     text = render((alike,), "md")
     assert "**95.00**" in text
     assert "All: reported" in text
     assert "All: the epoch was chosen by test AUROC" in text
+    assert "multi_class" not in text
+    assert "# one model for all categories" in render((mixed,), "table")
 
 
 def test_notes_are_part_of_the_formats_that_are_read_without_a_terminal():
