@@ -121,3 +121,26 @@ def test_a_notebook_shows_tables_with_their_footnotes_and_notes(measured):
     assert "| seg | gate‡ |" in text
     assert "‡ supervised" in text
     assert "- oracle: upper bound" in text
+
+
+def test_the_web_app_marks_and_explains_too(cli, measured):
+    pytest.importorskip("starlette", reason="the extra ui is not installed")
+    from starlette.testclient import TestClient
+
+    from promptad_db.ui.app import create_app
+
+    client = TestClient(create_app(measured, Path("runs")), base_url="http://localhost")
+    run_id = next(Path("runs").glob("*/run.json")).parent.name
+    for page in (
+        "/report?section=paper",
+        "/report?section=fusion",
+        "/compare?a=memory&b=oracle_rank&by=branch",
+        f"/cell?run={run_id}&category=tile",
+    ):
+        text = client.get(page).text
+        assert "oracle_rank†" in text, page
+        assert "† upper bound" in text
+        assert "oracle_mine†" not in text
+    chart = client.get("/chart.json?name=fusion").json()
+    assert "oracle_rank†" in json.dumps(chart["spec"], ensure_ascii=False)
+    assert "† upper bound" in chart["alt_text"]

@@ -6,6 +6,7 @@ import json
 import re
 from html import unescape
 from html.parser import HTMLParser
+from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 
@@ -257,8 +258,12 @@ def test_tables_and_help_load_neither_altair_nor_jinja(gate_place):
         assert not loaded_by(code, *command, *more) & (charts | HEAVY), command
 
 
-def test_the_templates_are_files_of_the_package():
-    import promptad_db.page
-
-    folder = Path(promptad_db.page.__file__).parent / "templates"
-    assert {path.name for path in folder.iterdir()} >= {"report.html.j2", "style.css", "page.js"}
+@pytest.mark.parametrize(
+    ("package", "files"),
+    [
+        ("promptad_db.page", {"report.html.j2", "style.css", "page.js"}),
+        ("promptad_db.tables", {"table.html.j2", "tables.html.j2"}),
+    ],
+)
+def test_the_templates_are_files_of_the_package(package, files):
+    assert {path.name for path in (resources.files(package) / "templates").iterdir()} >= files

@@ -95,7 +95,7 @@ def _for_terminal(text: str) -> str:
 
 
 def echo_err(lines: Iterable[str]) -> None:
-    """Say something on stderr, with control characters made visible."""
+    """Write lines to stderr, with control characters made visible."""
     from promptad_db.tables.values import visible
 
     for line in lines:
@@ -103,5 +103,5 @@ def echo_err(lines: Iterable[str]) -> None:
 
 
 def note(notes: Iterable[str]) -> None:
-    """Say what the reader must know beside the data."""
+    """Write to stderr what a reader must know beside the data."""
     echo_err(f"note: {text}" for text in notes)
