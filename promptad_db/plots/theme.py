@@ -66,13 +66,7 @@ def rows_of(records: Iterable[dict[str, Any]]) -> alt.InlineData:
 
 def themed(chart: Any, title: str | None, ink: str, size: float, footnotes: Sequence[str] = ()) -> Any:
     """The chart with the look of all charts, text and axes in ``ink``; footnotes stand below the title, else the chart."""
-    small, lines = 0.9 * size, list(footnotes)
-    if title and lines:
-        chart = chart.properties(title=alt.Title(title, subtitle=lines, subtitleFontSize=small, subtitleColor=ink))
-    elif lines:
-        chart = chart.properties(title=alt.Title(lines, orient="bottom", fontSize=small, fontWeight="normal"))
-    elif title:
-        chart = chart.properties(title=title)
+    chart = _titled(chart, title, ink, size, list(footnotes))
     text = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": size * 0.92, "titleFontSize": size}
     inked = {**text, "labelColor": ink, "titleColor": ink}
     return (
@@ -111,3 +105,12 @@ def themed(chart: Any, title: str | None, ink: str, size: float, footnotes: Sequ
         )
         .configure_concat(spacing=size * 1.5)
     )
+
+
+def _titled(chart: Any, title: str | None, ink: str, size: float, footnotes: list[str]) -> Any:
+    small = 0.9 * size
+    if title and footnotes:
+        return chart.properties(title=alt.Title(title, subtitle=footnotes, subtitleFontSize=small, subtitleColor=ink))
+    if footnotes:
+        return chart.properties(title=alt.Title(footnotes, orient="bottom", fontSize=small, fontWeight="normal"))
+    return chart.properties(title=title) if title else chart
