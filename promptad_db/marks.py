@@ -32,8 +32,8 @@ class Mark(NamedTuple):
 
 ESTIMATE = Mark("*", "approx: estimated from score means without ground truth, not a measured AUROC")
 UPPER_BOUND = Mark("†", "upper bound: it chooses with the labels of the test images")
-BEST_ON_TEST = Mark("‖", "the epoch was chosen by test AUROC (best_on_test)", may_win=True)
-MULTI_CLASS = Mark("#", "one model for all categories (multi_class)", may_win=True)
+BEST_ON_TEST = Mark("‖", "the epoch was chosen by test AUROC (best_on_test), in part or whole", may_win=True)
+MULTI_CLASS = Mark("#", "one model for all categories (multi_class), in part or whole", may_win=True)
 REPORTED = Mark("¶", "reported, in part or whole: taken from a file, not computed here", may_win=True)
 
 
@@ -85,9 +85,9 @@ def value_marks(row: Mapping[str, Any]) -> tuple[Mark, ...]:
         marks.append(ESTIMATE)
     elif provenance != "exact":
         marks.append(REPORTED)
-    if row.get("selection") == "best_on_test":
+    if row.get("selection") in ("best_on_test", "partly best_on_test"):
         marks.append(BEST_ON_TEST)
-    if row.get("protocol") == "multi_class":
+    if row.get("protocol") in ("multi_class", "mixed"):
         marks.append(MULTI_CLASS)
     return tuple(marks)
 

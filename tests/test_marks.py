@@ -144,3 +144,22 @@ def test_the_web_app_marks_and_explains_too(cli, measured):
     chart = client.get("/chart.json?name=fusion").json()
     assert "oracle_rank†" in json.dumps(chart["spec"], ensure_ascii=False)
     assert "† upper bound" in chart["alt_text"]
+
+
+def test_the_paper_says_where_its_numbers_come_from_and_how_they_were_selected(cli):
+    lab = Laboratory()
+    lab.run({"tile": {"max": 0.9}}, variant="fixed", selection="last_epoch")
+    for seed, selection in ((111, "best_on_test"), (112, "last_epoch")):
+        lab.run({"tile": {"max": 0.95}}, variant="chosen", selection=selection, protocol="multi_class", seed=seed)
+    ingest("runs", db="promptad.duckdb")
+    rows = json.loads(cli("report", "--section", "paper", "--format", "json").out)["paper"]
+    sources = {row["variant"]: (row["provenance"], row["selection"], row["protocol"]) for row in rows}
+    assert sources == {
+        "fixed": ("reported", "last_epoch", "one_class"),
+        "chosen": ("reported", "partly best_on_test", "multi_class"),
+    }
+    text = cli("report", "--section", "paper", "--format", "md").out
+    assert "95.00 ± 0.00‖#" in text
+    assert "**90.00**" in text
+    assert "All: reported, in part or whole" in text
+    assert "‖ the epoch was chosen by test AUROC (best_on_test), in part or whole" in text

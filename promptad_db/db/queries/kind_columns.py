@@ -1,4 +1,4 @@
-"""Columns that say what the numbers of each row are: ``kind``, ``supervision``, ``upper_bound``, ``provenance``; see marks."""
+"""Columns that say what the numbers of each row are: ``kind``, ``supervision``, ``provenance``, ``selection``, ...; see marks."""
 
 from __future__ import annotations
 
@@ -52,6 +52,19 @@ def with_provenance(result: ResultSet, filters: Filters) -> ResultSet:
         return result
     rows = [(*row, filters.provenance) for row in result.rows]
     return replace(result, columns=(*result.columns, "provenance"), rows=rows)
+
+
+def with_sources(result: ResultSet, sources: ResultSet) -> ResultSet:
+    """The rows with the columns that only ``sources`` has, of its row that agrees in all others; None where there is none."""
+    key = [name for name in sources.columns if name in result.columns]
+    added = [name for name in sources.columns if name not in key]
+    known = {tuple(row[name] for name in key): [row[name] for name in added] for row in sources.records()}
+    unknown = [None] * len(added)
+    rows = [
+        (*row, *known.get(tuple(record[name] for name in key), unknown))
+        for row, record in zip(result.rows, result.records(), strict=True)
+    ]
+    return replace(result, columns=(*result.columns, *added), rows=rows)
 
 
 def kind_notes(kinds: Mapping[str, Mapping[str, Any]], branches: tuple[str, str]) -> list[str]:

@@ -10,9 +10,9 @@ from promptad_db.db.engine.query import fetch
 from promptad_db.db.engine.sql_files import load_sql
 from promptad_db.db.queries import reference, variants
 from promptad_db.db.queries.interval_columns import NOTE, with_intervals
-from promptad_db.db.queries.kind_columns import kind_notes, kinds_of, with_provenance
+from promptad_db.db.queries.kind_columns import kind_notes, kinds_of, with_provenance, with_sources
 from promptad_db.db.queries.sections import SECTIONS
-from promptad_db.db.queries.selection import BRANCHES, Filters, section_rows, select, unselect, without_idle
+from promptad_db.db.queries.selection import BRANCHES, Filters, list_rows, section_rows, select, unselect, without_idle
 from promptad_db.db.queries.significance import significance_section
 from promptad_db.errors import UsageError
 from promptad_db.result_set import Section
@@ -102,8 +102,10 @@ def _section(connection: sa.Connection, name: str, filters: Filters, *, top: int
         return significance_section(connection, filters)
     if name in _OF_SEMANTIC_AND_MEMORY:
         filters = replace(filters, branches=BRANCHES)
-    result = section_rows(connection, "reports", name, filters, top=top, min_gap=min_gap)
-    return Section(name, load_sql("reports", name).title, with_provenance(result, filters))
+    result = with_provenance(section_rows(connection, "reports", name, filters, top=top, min_gap=min_gap), filters)
+    if name == "paper":
+        result = with_sources(result, list_rows(connection, "series_sources", filters))
+    return Section(name, load_sql("reports", name).title, result)
 
 
 def _cost(connection: sa.Connection, filters: Filters) -> Section:
