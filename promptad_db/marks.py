@@ -32,9 +32,9 @@ class Mark(NamedTuple):
 
 ESTIMATE = Mark("*", "approx: estimated from score means without ground truth, not a measured AUROC")
 UPPER_BOUND = Mark("†", "upper bound: it chooses with the labels of the test images")
-BEST_ON_TEST = Mark("‖", "the epoch was chosen by test AUROC (best_on_test), in part or whole", may_win=True)
-MULTI_CLASS = Mark("#", "one model for all categories (multi_class), in part or whole", may_win=True)
-REPORTED = Mark("¶", "reported, in part or whole: taken from a file, not computed here", may_win=True)
+BEST_ON_TEST = Mark("‖", "best_on_test: the epoch was chosen by test AUROC, in part or whole", may_win=True)
+MULTI_CLASS = Mark("#", "multi_class: one model for all categories, in part or whole", may_win=True)
+REPORTED = Mark("¶", "reported: taken from a file and not computed here, in part or whole", may_win=True)
 
 
 def columns_of(branch: Branch) -> dict[str, Any]:

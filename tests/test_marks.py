@@ -161,5 +161,5 @@ def test_the_paper_says_where_its_numbers_come_from_and_how_they_were_selected(c
     text = cli("report", "--section", "paper", "--format", "md").out
     assert "95.00 ± 0.00‖#" in text
     assert "**90.00**" in text
-    assert "All: reported, in part or whole" in text
-    assert "‖ the epoch was chosen by test AUROC (best_on_test), in part or whole" in text
+    assert "All numbers are reported: taken from a file" in text
+    assert "‖ best_on_test: the epoch was chosen by test AUROC, in part or whole" in text

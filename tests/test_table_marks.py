@@ -125,10 +125,10 @@ def test_the_paper_marks_reported_numbers_beside_exact_ones_and_epochs_chosen_on
     assert bold(alike) == ["max"]
     text = render((alike,), "md")
     assert "**95.00**" in text
-    assert "All: reported" in text
-    assert "All: the epoch was chosen by test AUROC" in text
+    assert "All numbers are reported" in text
+    assert "All numbers are best_on_test: the epoch was chosen by test AUROC" in text
     assert "multi_class" not in text
-    assert "# one model for all categories" in render((mixed,), "table")
+    assert "# multi_class: one model for all categories" in render((mixed,), "table")
 
 
 def test_notes_are_part_of_the_formats_that_are_read_without_a_terminal():

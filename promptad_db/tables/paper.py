@@ -68,7 +68,7 @@ def paper_footnotes(section: Section) -> list[str]:
     shown = _marks_of_values(records)
     everywhere = {mark for record in records for mark in value_marks(record)} - shown
     of_branches = {mark for record in records for mark in branch_marks(record["branch"], record)}
-    return [*(f"All: {mark.meaning}" for mark in sorted(everywhere)), *footnotes(of_branches | shown)]
+    return [*(f"All numbers are {mark.meaning}" for mark in sorted(everywhere)), *footnotes(of_branches | shown)]
 
 
 def only_estimates(records: Sequence[Record]) -> bool:
