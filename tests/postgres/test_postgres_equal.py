@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -152,7 +153,9 @@ def test_comparisons_are_equal(gate, small):
 )
 def test_commands_answer_alike(cli, small, words):
     from_file, from_server = (cli(*words, "--db", place) for place in small)
-    assert (from_server.code, from_server.out) == (from_file.code, from_file.out)
+    assert from_server.code == from_file.code
+    named = re.compile(r"database \S+;")  # the page of a report says where it is from
+    assert named.sub("database;", from_server.out) == named.sub("database;", from_file.out)
 
 
 def test_runs_are_shown_alike(cli, small):
