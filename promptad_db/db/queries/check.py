@@ -136,7 +136,7 @@ def _fill_recorded(connection: sa.Connection) -> None:
             continue  # folders-gone and verify speak of it
         assumed += [(info.run_id, setting, str(basis)) for setting, basis in _mapping(info.source, "assumed")]
         for category, images in _mapping(info.config, "shots"):
-            support += [(info.run_id, category, str(image)) for image in images if isinstance(images, list)]
+            support += [(info.run_id, category, str(image)) for image in (images if isinstance(images, list) else ())]
     _fill(connection, "assumed_settings", ("run_ids", "settings", "bases"), assumed)
     _fill(connection, "support_images", ("run_ids", "categories", "images"), support)
 

@@ -38,8 +38,13 @@ SELECT
     CAST(NULL AS VARCHAR) AS category,
     run_keys.k_shot, run_keys.seed, run_keys.task, of_runs.branch, run_keys.run_id,
     CONCAT(
-        'the mean AUROC of ', of_runs.branch, ' is ', CAST(100 * of_runs.mean AS NUMERIC(9, 2)), ' % over ',
-        of_runs.categories, ' categories, the highest ', CAST(100 * of_runs.highest AS NUMERIC(9, 2)), ' %'
+        'the AUROC of ', of_runs.branch, ' is ', CAST(100 * of_runs.mean AS NUMERIC(9, 2)), ' %',
+        CASE
+            WHEN of_runs.categories > 1 THEN CONCAT(
+                ' on average over ', of_runs.categories, ' categories, the highest ',
+                CAST(100 * of_runs.highest AS NUMERIC(9, 2)), ' %'
+            )
+        END
     ) AS what,
     'higher must mean more anomalous: turn the sign of the scores, or labels or masks if those are turned, and score again'
         AS advice
@@ -63,4 +68,4 @@ WHERE judged.below_chance
     AND NOT EXISTS (
         SELECT 1 FROM of_runs WHERE of_runs.run_number = judged.run_number AND of_runs.branch = judged.branch
     )
-ORDER BY severity, experiment, task, dataset, category, k_shot, seed, method, variant, branch, run_id
+ORDER BY severity, experiment, task, dataset, category NULLS FIRST, k_shot, seed, method, variant, branch, run_id

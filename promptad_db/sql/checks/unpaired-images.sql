@@ -56,4 +56,4 @@ SELECT
 FROM scored
 JOIN checked ON checked.run_id = scored.run_id AND checked.category = scored.category
 WHERE scored.images <> checked.n_images
-ORDER BY experiment, task, dataset, category, k_shot, seed, method, variant, branch, run_id
+ORDER BY experiment, task, dataset, category NULLS FIRST, k_shot, seed, method, variant, branch, run_id

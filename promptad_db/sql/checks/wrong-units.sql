@@ -68,4 +68,4 @@ SELECT
     'fractions taken for percents? put the file into percent, ingest it again with --replace'
 FROM of_cells
 JOIN checked ON checked.run_number = of_cells.run_number AND checked.category = of_cells.category
-ORDER BY experiment, task, dataset, category, k_shot, seed, method, variant, branch, what, run_id
+ORDER BY experiment, task, dataset, category NULLS FIRST, k_shot, seed, method, variant, branch, what, run_id
