@@ -38,8 +38,9 @@ def _checks() -> list[str]:
 def check(db: str | None, output_format: str, output: Path | None, **options: Any) -> ExitCode:
     """Look for what makes numbers wrong or not comparable, with what to do about it.
 
-    Support images in the test set, epochs chosen on the test set, scores that say nothing, runs that disagree, cells
-    that are missing, rows that belong to nothing. Exit code 1 when a finding is an error. json and csv hold every
+    Support images in the test set, epochs chosen on the test set, scores that say nothing or have their sign turned,
+    numbers in the wrong unit, names that differ in case alone, runs that disagree or are alike, cells and images that
+    are missing, rows that belong to nothing. Exit code 1 when a finding is an error. json and csv hold every
     finding, the other formats the first of each check.
     """
     from promptad_db.db.queries.check import check as make_check

@@ -14,20 +14,21 @@ from promptad_db.db.engine import connect
 from promptad_db.db.engine.query import fetch
 from promptad_db.db.engine.sql_files import load_sql, names
 from promptad_db.db.queries.contrasts import contrasts
-from promptad_db.db.queries.selection import Filters, choose_runs, make
-from promptad_db.errors import NoRowsError, UsageError
+from promptad_db.db.queries.selection import Filters, choose_runs, list_rows, make
+from promptad_db.errors import NoRowsError, PromptadError, UsageError
 from promptad_db.result_set import ResultSet, Section
 from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import sqlalchemy as sa
 
 SEVERITIES = ("error", "warning", "info")
 FOLDERS_GONE = "folders-gone"
 _TOO_FEW_IMAGES = "too-few-images"
+_OF_RUN_FILES = {"assumed-settings", "support-in-test"}
 
 _CELL = ("experiment", "method", "variant", "dataset", "category", "k_shot", "seed", "task", "branch")
 _COLUMNS = ("severity", "check", *_CELL, "runs", "run_id", "what", "advice")
@@ -60,8 +61,9 @@ class Checked:
 
     def sections(self, top: int | None = None) -> list[Section]:
         """For people: what ran, and a section a check with findings, at most ``top`` of them each."""
-        found = self.findings.records()
-        by_check = [[row for row in found if row["check"] == name] for name in dict.fromkeys(_column(found, "check"))]
+        findings = self.findings.records()
+        checks = dict.fromkeys(_column(findings, "check"))
+        by_check = [[row for row in findings if row["check"] == name] for name in checks]
         title = "How many findings each check has."
         return [Section("checks", title, self.ran), *(_section(rows, top) for rows in by_check)]
 
@@ -86,14 +88,16 @@ def check(
     if severity not in SEVERITIES:
         raise UsageError(f"no severity is called {severity}", f"the severities are {', '.join(SEVERITIES)}")
     asked = [name for name in known if name in only or not only]
-    told = SEVERITIES[: SEVERITIES.index(severity) + 1]
+    shown = SEVERITIES[: SEVERITIES.index(severity) + 1]
     with connect.reading(connect.database_path(db)) as connection:
         filters, notes = choose_runs(connection, filters or Filters())
         make(connection, "checked", filters)
         if not connection.exec_driver_sql("SELECT COUNT(*) FROM run_keys").scalar():
             raise NoRowsError("no run matches; there is nothing to check", "see what there is: promptad-db runs list")
-        found = {name: _merged(name, _rows(connection, name)) for name in asked}
-    rows = [row for name in asked for row in found[name] if row["severity"] in told]
+        if _OF_RUN_FILES & set(asked):
+            _fill_recorded(connection)
+        findings = {name: _merged(name, _rows(connection, name)) for name in asked}
+    rows = [row for name in asked for row in findings[name] if row["severity"] in shown]
     rows.sort(key=lambda row: SEVERITIES.index(row["severity"]))
     counts = Counter((row["check"], row["severity"]) for row in rows)
     ran = [(name, *(counts[name, level] for level in SEVERITIES)) for name in asked]
@@ -121,26 +125,50 @@ def _gone(rows: list[Row]) -> list[Row]:
     ]
 
 
+def _fill_recorded(connection: sa.Connection) -> None:
+    """Make the tables of what run.json says that the database does not hold: assumed settings, and support images."""
+    assumed: list[tuple[str, str, str]] = []
+    support: list[tuple[str, str, str]] = []
+    for row in list_rows(connection, "folders", Filters()).records():
+        try:
+            info = run_folder.read_run(folder_at(row["folder"]))
+        except (PromptadError, OSError):
+            continue  # folders-gone and verify speak of it
+        assumed += [(info.run_id, setting, str(basis)) for setting, basis in _mapping(info.source, "assumed")]
+        for category, images in _mapping(info.config, "shots"):
+            support += [(info.run_id, category, str(image)) for image in (images if isinstance(images, list) else ())]
+    _fill(connection, "assumed_settings", ("run_ids", "settings", "bases"), assumed)
+    _fill(connection, "support_images", ("run_ids", "categories", "images"), support)
+
+
+def _mapping(details: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
+    """What details of a run, which anybody may have written, say under a name, where that is a mapping."""
+    value = details.get(name)
+    return list(value.items()) if isinstance(value, dict) else []
+
+
+def _fill(connection: sa.Connection, name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    make(connection, name, Filters(), {column: [row[index] for row in rows] for index, column in enumerate(columns)})
+
+
 def _fill_paired_gaps(connection: sa.Connection) -> None:
     """Make the table of the paired intervals that the cells' gaps have."""
     gaps = contrasts(connection, "checked_gaps", Filters())
     known = [
-        (int(number), category, gap.found.reach())
-        for (number, category, _), gap in gaps
+        (int(run_number), category, gap.found.reach())
+        for (run_number, category, _), gap in gaps
         if gap.difference and gap.found
     ]
-    columns = ("numbers", "names", "half_widths")
-    given = {column: [row[place] for row in known] for place, column in enumerate(columns)}
-    make(connection, "paired_gaps", Filters(), given)
+    _fill(connection, "paired_gaps", ("numbers", "names", "half_widths"), known)
 
 
 def _merged(name: str, rows: Iterable[Row]) -> list[Row]:
     """Rows that tell the same of several runs made one: of a category, or else in the same words."""
     merged: dict[tuple[Any, ...], list[Row]] = {}
-    for number, row in enumerate(rows):
+    for index, row in enumerate(rows):
         about = [row[column] for column in ("dataset", "category", "task")] if row["category"] else [row["what"]]
         key = (row["severity"], row["experiment"], row["branch"], *about)
-        merged.setdefault(key if row["run_id"] else (number,), []).append(row)
+        merged.setdefault(key if row["run_id"] else (index,), []).append(row)
     return [
         {
             **same[0],

@@ -93,7 +93,8 @@ def select(connection: sa.Connection, filters: Filters, *, each_variant: bool = 
         _check_branches(connection, filters)
     first, second = filters.branches
     facts = fetch(connection, load_sql("lists", "cautions").sql, branch_a=first, branch_b=second).records()[0]
-    return filters, notes + ([] if each_variant else _several_runs(facts)) + _cautions(facts, filters)
+    notes += [] if each_variant else _several_runs(facts)
+    return filters, notes + _cautions(facts, filters) + _max_by_scale(connection, filters)
 
 
 def choose_runs(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[str]]:
@@ -293,3 +294,14 @@ def _cautions(facts: dict[str, Any], filters: Filters) -> list[str]:
     if not facts["cells"]:
         notes.append(f"no cell has a number of {' or '.join(filters.branches)}")
     return notes
+
+
+def _max_by_scale(connection: sa.Connection, filters: Filters) -> list[str]:
+    """A note for each task in which max is one of the two branches in nearly all cells."""
+    if filters.branches != BRANCHES:
+        return []
+    return [
+        f"max equals {row['branch']} in {row['equal_cells']} of {row['cells']} cells of {row['task']}: the scales of the "
+        "branches decide, see promptad-db check (branch-scales)"
+        for row in list_rows(connection, "max_by_scale", filters).records()
+    ]
