@@ -4,15 +4,20 @@
 WITH variants AS (
     SELECT variant, COUNT(*) AS cells FROM cells GROUP BY variant
 ),
-constant_cells AS (
-    SELECT DISTINCT cells.cell, cells.category
-    FROM cells
-    JOIN run_keys ON run_keys.run_number IN (cells.semantic_run, cells.memory_run)
-    JOIN branch_stats
-        ON branch_stats.run_id = run_keys.run_id
-        AND branch_stats.category = cells.category
-        AND branch_stats.level = cells.level
+constant AS (
+    SELECT run_keys.run_number, branch_stats.category
+    FROM branch_stats
+    JOIN run_keys ON run_keys.run_id = branch_stats.run_id AND run_keys.level = branch_stats.level
     WHERE branch_stats.branch IN (:branch_a, :branch_b) AND branch_stats.n > 1 AND branch_stats.min = branch_stats.max
+),
+constant_cells AS (
+    SELECT cells.cell, cells.category
+    FROM cells
+    JOIN constant ON constant.run_number = cells.semantic_run AND constant.category = cells.category
+    UNION
+    SELECT cells.cell, cells.category
+    FROM cells
+    JOIN constant ON constant.run_number = cells.memory_run AND constant.category = cells.category
 )
 SELECT
     COUNT(*) AS cells,
