@@ -347,9 +347,30 @@ BROKEN_RESULTS = {
     "ratio": '{"oracle": {"i_roc": 90, "oracle_semantic_ratio": "half"}}',
     "ratio object": '{"oracle": {"i_roc": 90, "oracle_semantic_ratio": {"a": 1}}}',
     "mode without object": '{"max": {"i_roc": 90}, "semantic": 5}',
-    "branch": '{"max": {"i_roc": 90, "i_roc_semantic": "x"}}',
     "against itself": '{"semantic": {"i_roc": 80}, "max": {"i_roc": 90, "i_roc_semantic": 81}}',
 }
+
+
+@pytest.mark.parametrize("bad", ['"x"', "NaN", "Infinity", "null", "101", "[80]"])
+def test_a_bad_number_in_results_is_left_out_alone(root, bad):
+    content = f'{{"max": {{"i_roc": 90, "i_roc_semantic": {bad}, "i_roc_memory": 80}}}}'
+    reason = rejected_alone(root, results(root, aurocs=content), "the AUROC of mode semantic", "carpet")
+    assert "max" not in reason
+    assert {metric.branch: metric.value for metric in read(root)[0]["carpet"].metrics} == {"max": 0.9, "memory": 0.8}
+
+
+@pytest.mark.parametrize("aurocs", [{"max": 0.905, "semantic": 0.8}, '{"max": {"i_roc": 0.9, "i_roc_memory": 1.0}}'])
+def test_results_in_fractions_are_refused_with_the_way_to_fix_them(root, aurocs):
+    reason = rejected_alone(root, results(root, aurocs=aurocs), "look like fractions")
+    assert "multiply by 100" in reason
+
+
+def test_a_table_in_fractions_is_refused_and_one_column_of_fractions_costs_itself_alone(root):
+    path = table(root, [("wood", "cls", "max", 0.8), ("tile", "cls", "max", 0.7, {"semantic_auroc": "0.6"})])
+    assert "the numbers of auroc, semantic_auroc look like fractions" in rejected_alone(root, path, "multiply by 100")
+    path = table(root, [("tile", "cls", "max", 70, {"semantic_auroc": "0.6", "memory_auroc": "65"})])
+    rejected_alone(root, path, "the numbers of semantic_auroc look like fractions", "tile")
+    assert {metric.branch for metric in read(root)[0]["tile"].metrics} == {"max", "memory"}
 
 
 @pytest.mark.parametrize("content", BROKEN_RESULTS.values(), ids=BROKEN_RESULTS)
@@ -390,8 +411,6 @@ BROKEN_ROWS = {
     "endless k": ("carpet", "cls", "max", 90, {"k_shot": "9" * 5000}),
     "large k": ("carpet", "cls", "max", 90, {"k_shot": "10000000"}),
     "ratio": ("carpet", "cls", "oracle", 90, {"oracle_semantic_ratio": "half"}),
-    "branch": ("carpet", "cls", "max", 90, {"semantic_auroc": "x"}),
-    "estimate": ("carpet", "seg", "max", 90, {"semantic_auroc": "-1"}),
 }  # fmt: skip
 
 
@@ -399,6 +418,15 @@ BROKEN_ROWS = {
 def test_a_row_that_cannot_be_trusted_is_named_by_its_line_and_the_others_are_taken(root, row):
     path = table(root, [("wood", "cls", "max", 80), row, ("tile", "cls", "max", 70)])
     rejected_alone(root, path, "line 3", "wood", "tile")
+
+
+@pytest.mark.parametrize("task", ["cls", "seg"])
+@pytest.mark.parametrize("bad", ["x", "-1", "nan", "inf", "100.5", "-"])
+def test_a_bad_number_of_a_branch_is_left_out_and_that_of_the_mode_is_kept(root, task, bad):
+    path = table(root, [("carpet", task, "max", 90, {"semantic_auroc": bad, "memory_auroc": "80"})])
+    assert "line 2" in rejected_alone(root, path, f"{bad!r}", "carpet")
+    found, _ = read(root)
+    assert {metric.branch: metric.value for metric in found["carpet"].metrics} == {"max": 0.9, "memory": 0.8}
 
 
 def test_a_row_that_is_cut_off_is_named_by_its_line(root):

@@ -134,17 +134,18 @@ def test_without_the_layout_k_and_seed_come_from_the_options(tmp_path):
     assert "give --k-shot" in only_reason(path)
 
 
-@pytest.mark.parametrize("bad", ["abc", "nan", "inf", "100.01", "-1.00", "99,5", "1e999", "True"])
-def test_a_bad_value_costs_its_row_alone(tmp_path, bad):
+@pytest.mark.parametrize("bad", ["abc", "nan", "inf", "-", "100.01", "-1.00", "99,5", "1e999", "True", "0.91"])
+def test_a_bad_value_is_left_out_alone(tmp_path, bad):
     path = write(tmp_path, TWO + f'mvtec-tile,"{bad}",91.00\nmvtec-wood,90.00,0.00\n')
-    [run], [(rejected, reason)] = read(path)
-    assert list(run.categories) == ["wood"]
+    (cls, seg), [(rejected, reason)] = read(path)
+    assert list(cls.categories) == ["wood"]
+    assert value(seg, "tile", "harmonic") == 0.91
     assert rejected == path
     assert reason.startswith("line 2: i_roc of mvtec-tile is ")
 
 
 @pytest.mark.parametrize(
-    "row", ["mvtec-tile,90.00", "mvtec-tile,90.00,91.00,92.00", "tile,90.00,91.00", "mvtec-,9.00,9.00"]
+    "row", ["mvtec-tile,90.00", "mvtec-tile,90.00,91.00,92.00", ",90.00,91.00", "mvtec-,9.00,9.00"]
 )
 def test_a_row_of_another_shape_is_rejected_with_its_line(tmp_path, row):
     path = write(tmp_path, TWO + f"\n{row}\nmvtec-wood,90.00,0.00\n")
@@ -170,12 +171,13 @@ def test_files_of_the_same_run_become_one_run_and_contradictions_name_the_other_
     assert run.files == {one, two}
     assert rejected == two
     assert str(one) in reason
+    assert "--experiment" in reason
 
 
 def test_a_number_cut_by_the_end_of_the_file_is_not_believed(tmp_path):
     path = write(tmp_path, TWO + "mvtec-tile,90.00,80.00\nmvtec-wood,99.10,9")
     runs, [(_, reason)] = read(path)
-    assert [list(run.categories) for run in runs] == [["tile"], ["tile"]]
+    assert [list(run.categories) for run in runs] == [["tile", "wood"], ["tile"]]
     assert reason.startswith("line 3: ")
     assert "ends here" in reason
     runs, rejected = read(write(tmp_path, TWO + "mvtec-tile,90.00,80.00"))
@@ -194,7 +196,6 @@ def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path):
     [
         (b"", "empty file"),
         (b"\n\n", "empty file"),
-        ((TWO + "mvtec-tile,90.00,0.00\n").encode("utf-16"), "not UTF-8 text"),
         (TWO.encode() + b"mvtec-t\xfcle,90.00,0.00\n", "not UTF-8 text"),
         (TWO.encode() + b'mvtec-tile,"90.00,0.00\n', "not a readable CSV file"),
         (TWO.encode() + b"mvtec-" + b"a" * 200_000 + b",90.00,0.00\n", "not a readable CSV file"),
@@ -227,13 +228,82 @@ def numbers(runs):
     }
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_utf_16_and_semicolons_with_decimal_commas_are_read(tmp_path, encoding):
+    text = (TWO + "mvtec-tile,90.25,0.00\n").replace(",", ";").replace(".", ",")
+    path = write(tmp_path, ("\ufeff" * (encoding == "utf-16-le") + text).encode(encoding))
+    assert official_csv.recognise(path)
+    [run], rejected = read(path)
+    assert (value(run, "tile", "harmonic"), rejected) == (0.9025, [])
+
+
+def test_fractions_are_refused_with_the_way_to_fix_them(tmp_path):
+    reason = only_reason(write(tmp_path, TWO + "mvtec-carpet,0.9825,0.9901\nmvtec-grid,0.9725,0.9710\n"))
+    assert reason == "the numbers of i_roc, p_roc look like fractions; percents are expected: multiply by 100"
+
+
+def test_one_column_of_fractions_costs_itself_alone(tmp_path):
+    [run], [(_, reason)] = read(write(tmp_path, TWO + "mvtec-carpet,98.25,0.9901\nmvtec-grid,0.00,0.9710\n"))
+    assert (run.task, list(run.categories)) == ("cls", ["carpet"])
+    assert reason.startswith("the numbers of p_roc look like fractions")
+
+
+def test_inverted_scores_below_one_percent_are_believed_in_a_column_of_low_percents(tmp_path):
+    [run], rejected = read(write(tmp_path, TWO + "mvtec-carpet,0.75,0.00\nmvtec-grid,12.00,0.00\n"))
+    assert not rejected
+    assert value(run, "carpet", "harmonic") == 0.0075
+
+
+def test_rows_without_a_dataset_are_of_the_dataset_of_the_folder_or_the_option(tmp_path):
+    text = TWO + "carpet,100.00,99.01\ngrid,98.25,97.10\n"
+    (cls, seg), rejected = read(write(tmp_path, text))
+    assert not rejected
+    assert (cls.dataset, value(cls, "carpet", "harmonic"), value(seg, "grid", "harmonic")) == ("mvtec", 1.0, 0.971)
+    path = write(tmp_path, text, "elsewhere/mine.csv")
+    assert "give --dataset" in read(path, k_shot=1)[1][0][1]
+    (cls, _), rejected = read(path, k_shot=1, dataset="mine")
+    assert (cls.dataset, list(cls.categories), rejected) == ("mine", ["carpet", "grid"], [])
+
+
+def test_the_method_that_is_given_counts_and_tells_no_epoch_selection(tmp_path):
+    path = write(tmp_path, TWO + "mvtec-tile,90.00,0.00\n")
+    for method, selection in (("mine", "unknown"), ("PromptAD", "best_on_test")):
+        [run], _ = read(path, method=method)
+        assert (run.method, run.selection, run.assumed) == (method, selection, {})
+        assert run.categories["tile"].metrics[0].branch == "harmonic"
+    [run], _ = read(path)
+    assert (run.method, run.selection, run.assumed) == ("PromptAD", "best_on_test", {"method": "the columns"})
+
+
+def test_the_files_of_winclip_tell_dataset_and_k_by_their_name(tmp_path):
+    text = TWO + "visa-candle,95.00,93.01\nvisa-pcb1,88.25,87.10\n"
+    for name, k_shot, branch in (
+        ("e/csv/visa-k-0-indx-0.csv", 0, "semantic"),
+        ("e/csv/visa-k-4-indx-0.csv", 4, "score"),
+    ):
+        (cls, seg), rejected = read(write(tmp_path, text, name))
+        assert not rejected
+        assert (cls.method, cls.selection, cls.dataset, cls.k_shot) == ("WinCLIP", "unknown", "visa", k_shot)
+        assert cls.assumed == {"method": "the name of the file"}
+        assert (value(cls, "candle", branch), value(seg, "pcb1", branch)) == (0.95, 0.871)
+    again = write(tmp_path, text.replace("95.00", "94.00"), "e/csv/visa-k-4-indx-1.csv")
+    runs, rejected = read(tmp_path / "e/csv/visa-k-4-indx-0.csv", again)
+    assert not rejected
+    assert {run.variant for run in runs} == {"baseline", "index 1"}
+
+
+def test_means_and_blank_rows_are_passed_over(tmp_path):
+    path = write(tmp_path, TWO + "mvtec-tile,90.00,0.00\n,,\nmean,90.00,0.00\nmvtec-wood,80.00,0.00\nMean,85.00,0.00\n")
+    [run], rejected = read(path)
+    assert (list(run.categories), rejected) == (["tile", "wood"], [])
+
+
 def test_only_its_own_files_are_recognised(tmp_path):
     row = "mvtec-tile,90.00,0.00\n"
     assert official_csv.recognise(write(tmp_path, TWO + row, "any.csv"))
     assert official_csv.recognise(write(tmp_path, TWO, "header_only.csv"))
     assert official_csv.recognise(write(tmp_path, (TWO + row).encode("utf-16"), "wide.csv"))
     assert not official_csv.recognise(write(tmp_path, TWO + row, "any.txt"))
-    assert not official_csv.recognise(write(tmp_path, TWO + "tile,90.00,0.00\n", "other.csv"))
     assert not official_csv.recognise(write(tmp_path, "category,auroc\nmvtec-tile,90\n", "auroc.csv"))
     assert not official_csv.recognise(write(tmp_path, b"", "empty.csv"))
     assert not official_csv.recognise(write(tmp_path, bytes(range(256)) * 9, "garbage.csv"))

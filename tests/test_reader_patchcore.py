@@ -100,10 +100,11 @@ def test_a_data_set_that_nobody_knows_is_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize("bad", ["nan", "1.5", "-0.1", "inf", "x"])
-def test_a_number_that_cannot_be_meant_costs_its_row(tmp_path, bad):
+def test_a_number_that_cannot_be_meant_is_left_out_alone(tmp_path, bad):
     text = text_of(["mvtec_tile", "mvtec_wood"]).replace(str(NUMBERS[0]), bad, 1)
-    (cls, _), [(_, reason)] = read(write(tmp_path, text))
+    (cls, seg), [(_, reason)] = read(write(tmp_path, text))
     assert list(cls.categories) == ["wood"]
+    assert [len(seg.categories[name].metrics) for name in ("tile", "wood")] == [4, 4]
     assert reason.startswith("line 2: instance_auroc of tile is")
 
 
@@ -135,6 +136,65 @@ def test_a_category_told_twice_differently_is_refused(tmp_path):
     (cls, _), rejected = read(write(tmp_path, text_of(["mvtec_tile", "mvtec_tile"])))
     assert cls.categories["tile"].metrics[0].value == NUMBERS[0]
     assert rejected[0][1] == "line 3: tile has other numbers here than further up"
+
+
+def test_the_group_folder_of_the_code_tells_its_settings_and_the_seed(tmp_path):
+    groups = ("IM224_WR50_L2-3_P01_D1024-1024_PS-3_AN-1_S0", "IM224_R18_L2-3_P01_D1024-1024_PS-3_AN-1_S1_2")
+    paths = [
+        write(
+            tmp_path,
+            text_of(["mvtec_tile"], rows=[[value, *NUMBERS[1:]]]),
+            f"results/MVTecAD_Results/{group}/results.csv",
+        )
+        for group, value in zip(groups, (0.9, 0.8), strict=True)
+    ]
+    runs, rejected = read(*paths, experiment="one", seed=7)
+    assert not rejected
+    assert [(run.variant, run.seed, run.categories["tile"].metrics[0].value) for run in runs if run.task == "cls"] == [
+        ("IM224_R18_L2-3_P01_D1024-1024_PS-3_AN-1", 1, 0.8), ("IM224_WR50_L2-3_P01_D1024-1024_PS-3_AN-1", 0, 0.9)
+    ]  # fmt: skip
+
+
+def test_two_folders_that_tell_nothing_and_differ_name_the_option(tmp_path):
+    paths = [
+        write(tmp_path, text_of(["mvtec_tile"], rows=[[value, *NUMBERS[1:]]]), f"{value}/results.csv")
+        for value in (0.9, 0.8)
+    ]
+    assert len(read(*paths)[0]) == 4
+    _, [(path, reason)] = read(*paths, experiment="one")
+    assert path == paths[0]
+    assert f"other numbers here than in {paths[1]}" in reason
+    assert "--experiment" in reason
+
+
+def test_an_assumed_method_is_recorded_and_one_that_is_given_is_not(tmp_path):
+    path = write(tmp_path, text_of(["mvtec_tile"]))
+    assert {(run.method, run.selection, *run.assumed) for run in read(path)[0]} == {("PatchCore", "none", "method")}
+    assert {(run.method, run.selection, *run.assumed) for run in read(path, method="mine")[0]} == {("mine", "unknown")}
+
+
+def test_means_and_blank_rows_are_passed_over_wherever_they_stand(tmp_path):
+    text = (
+        text_of(["mvtec_tile", "Mean", "mvtec_wood"]).replace("mvtec_wood", ",,,,,\nmvtec_wood")
+        + "mean,1,1,1,1,1\n,,,,,\n"
+    )
+    (cls, _), rejected = read(write(tmp_path, text))
+    assert not rejected
+    assert list(cls.categories) == ["tile", "wood"]
+
+
+def test_percents_are_refused_with_the_way_to_fix_them(tmp_path):
+    percents = [[100 * value for value in NUMBERS]] * 2
+    runs, [(_, reason)] = read(write(tmp_path, text_of(["mvtec_tile", "mvtec_wood"], rows=percents)))
+    assert not runs
+    assert "look like percents" in reason
+    assert "divide by 100" in reason
+
+
+def test_a_category_without_its_dataset_is_named_as_it_is(tmp_path):
+    (cls, _), rejected = read(write(tmp_path, text_of(["metal_nut", "mvtec_wood", "mine_tile"])), dataset="mine")
+    assert not rejected
+    assert list(cls.categories) == ["metal_nut", "tile", "wood"]
 
 
 def test_an_endless_file_is_refused(tmp_path):

@@ -103,12 +103,13 @@ def test_two_tables_in_a_log_must_tell_the_same(tmp_path):
     assert reason.endswith("carpet has other numbers here than further up")
 
 
-@pytest.mark.parametrize("bad", ["nan", "101", "-1", "x"])
-def test_a_number_that_cannot_be_meant_costs_its_cell(tmp_path, bad):
+@pytest.mark.parametrize("bad", ["nan", "inf", "-", "101", "-1", "x", "0.924"])
+def test_a_number_that_cannot_be_meant_is_left_out_alone(tmp_path, bad):
     rows = {**ROWS, "metal_nut": ["74.6", "71.1", bad, "98.2"]}
     (cls, seg), [(_, reason)] = read(write(tmp_path, table(CLIP, rows)), dataset="mvtec")
-    assert list(cls.categories) == ["carpet"]
-    assert list(seg.categories) == ["carpet"]
+    assert [m.metric for m in cls.categories["carpet"].metrics] == ["auroc", "ap"]
+    assert [(m.metric, m.value) for m in cls.categories["metal_nut"].metrics] == [("ap", 0.982)]
+    assert [m.value for m in seg.categories["metal_nut"].metrics] == [pytest.approx(0.746), pytest.approx(0.711)]
     assert f"image_auroc of metal_nut is {bad!r}" in reason
 
 
@@ -126,6 +127,76 @@ def test_a_broken_table_is_refused_whole(tmp_path, text, reason):
     runs, [(_, told)] = read(write(tmp_path, text), dataset="mvtec")
     assert not runs
     assert reason in told
+
+
+def test_one_column_of_fractions_costs_itself_alone(tmp_path):
+    rows = {name: [*cells[:2], str(float(cells[2]) / 100), cells[3]] for name, cells in ROWS.items()}
+    (cls, seg), [(_, reason)] = read(write(tmp_path, table(CLIP, rows)), dataset="mvtec")
+    assert reason == "the numbers of image_auroc look like fractions; percents are expected: multiply by 100"
+    assert [m.metric for m in cls.categories["carpet"].metrics] == ["ap"]
+    assert [m.metric for m in seg.categories["carpet"].metrics] == ["auroc", "aupro"]
+
+
+def test_a_small_average_precision_is_believed(tmp_path):
+    rows = {
+        "carpet": ["97.9", "30", "20.5", "90", "91.2", "88", "93"],
+        "tile": ["97.9", "0.7", "0.4", "90", "91.2", "88", "93"],
+    }
+    (_, seg), rejected = read(write(tmp_path, arguments() + table(GAN, rows)))
+    assert not rejected
+    assert {m.metric: m.value for m in seg.categories["tile"].metrics}["ap"] == pytest.approx(0.004)
+
+
+def test_checkpoints_and_models_of_one_log_are_runs_of_their_own(tmp_path):
+    rows = [{"candle": [value] * 7} for value in ("97.9", "95.1", "91.3")]
+    text = arguments(checkpoint_path="a/epoch_3.pth") + table(GAN, rows[0])
+    text += f"{STAMP}checkpoint_path: b/epoch_3.pth\n" + table(GAN, rows[1])
+    text += arguments(checkpoint_path="b/epoch_3.pth", model="ViT-B-16") + table(GAN, rows[2])
+    runs, rejected = read(write(tmp_path, text))
+    assert not rejected
+    found = {round(run.categories["candle"].metrics[0].value, 6): run.variant for run in runs if run.task == "cls"}
+    assert found == {
+        0.979: "ViT-L-14-336 checkpoint_path=a/epoch_3.pth",
+        0.951: "ViT-L-14-336 checkpoint_path=b/epoch_3.pth",
+        0.913: "ViT-B-16 checkpoint_path=b/epoch_3.pth",
+    }
+    assert {(run.dataset, run.k_shot, run.seed) for run in runs} == {("visa", 4, 42)}
+
+
+def test_what_was_logged_for_an_earlier_run_is_not_of_a_later_one(tmp_path):
+    later = "".join(f"{STAMP}{name}: {value}\n" for name, value in ARGUMENTS.items() if name != "seed")
+    rows = {"candle": ["97.9"] * 7}, {"candle": ["95.1"] * 7}
+    runs, rejected = read(write(tmp_path, arguments() + table(GAN, rows[0]) + later + table(GAN, rows[1])))
+    assert not rejected
+    found = {(run.seed, round(run.categories["candle"].metrics[0].value, 6)) for run in runs}
+    assert found == {(42, 0.979), (None, 0.951)}
+
+
+def test_an_assumed_method_is_recorded_and_with_another_one_k_is_assumed_as_well(tmp_path):
+    path = write(tmp_path, table(CLIP, ROWS))
+    assert {(run.method, *run.assumed) for run in read(path, dataset="x")[0]} == {("AnomalyCLIP", "method")}
+    found = {(run.method, run.k_shot, *run.assumed) for run in read(path, dataset="x", method="AdaCLIP")[0]}
+    assert found == {("AdaCLIP", 0, "k_shot")}
+    assert {(run.k_shot, *run.assumed) for run in read(path, dataset="x", method="mine", k_shot=4)[0]} == {(4,)}
+
+
+def test_means_and_blank_rows_are_passed_over_wherever_they_stand(tmp_path):
+    blank = ["", "", "", ""]
+    text = table(
+        CLIP,
+        {"carpet": ROWS["carpet"], "": blank, "mean": ["91.1"] * 4, "metal_nut": ROWS["metal_nut"], "Mean": ["1"] * 4},
+        mean=False,
+    )
+    (cls, seg), rejected = read(write(tmp_path, text), dataset="mvtec")
+    assert not rejected
+    assert list(cls.categories) == list(seg.categories) == ["carpet", "metal_nut"]
+
+
+def test_a_table_that_was_cut_keeps_the_others_of_its_log(tmp_path):
+    text = table(CLIP, ROWS) + table(CLIP, {"tile": ROWS["carpet"]}, mean=False) + "noise\n"
+    (cls, _), [(_, reason)] = read(write(tmp_path, text), dataset="mvtec")
+    assert "the file was cut" in reason
+    assert list(cls.categories) == ["carpet", "metal_nut"]
 
 
 def test_a_short_row_is_refused_by_its_line(tmp_path):

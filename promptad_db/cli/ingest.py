@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", nargs=-1, type=Folder(or_file=True))
 @click.option("--experiment", help="The experiment's name.  [default: inferred from the folder names]")
-@click.option("--method", help="The method's name, for formats that do not tell it.")
+@click.option("--method", help="The method's name, in place of what the files tell or their format suggests.")
 @click.option("--dataset", help="The dataset, for files whose folders do not tell it.")
 @click.option("--k-shot", type=click.IntRange(min=0), help="K, for files whose folders do not tell it.")
 @click.option("--seed", type=int, help="The seed, for files that do not tell it.")
@@ -57,10 +57,12 @@ def ingest(ctx: click.Context, /, paths: tuple[Path, ...], branches: tuple[str, 
     metrics_seed=<seed>.json and time_measurements.csv; the results.csv of anomalib's benchmark and of PatchCore; the
     tables in log.txt of AnomalyCLIP and APRIL-GAN; a long table, CSV or Parquet, with the columns dataset, category,
     k_shot, seed, task, branch, image, label, score; and, with --branch and --data-root, anomaly maps in the MVTec
-    evaluation layout.
+    evaluation layout. CSV may be separated by comma, semicolon, tab or pipe, in UTF-8 or UTF-16, also .gz, .bz2 or .zst.
 
     The same files twice change nothing. A file that cannot be trusted is rejected by name with the reason, everything
-    else is taken, and the exit code is 4.
+    else is taken, and the exit code is 4. Of a file whose other numbers are sound, a number that cannot be meant is left
+    out alone. A note says what was assumed, such as the method, and what is kept but looks wrong, such as AUROCs that are
+    all far below 50 %.
 
     With --watch, PATHS are folders, and after this first pass each run folder that appears below them, at any depth, is
     taken, category by category as they are finished. Later files of other formats are not: a half-written CSV cannot be
@@ -87,8 +89,8 @@ def ingest(ctx: click.Context, /, paths: tuple[Path, ...], branches: tuple[str, 
         raise click.UsageError("--interval goes with --watch")
     with progress_bar() as progress:
         outcome = take(*paths, options=import_options, progress=progress, **where)
-    echo_err(f"note: {line}" for line in outcome.notes)
     echo_err(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
+    echo_err(f"note: {line}" for line in outcome.notes)
     echo_err([outcome.summary()])
     if outcome.rejected:
         ctx.exit(ExitCode.BAD_INPUT)

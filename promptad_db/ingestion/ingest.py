@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 from promptad_db import run_folder
@@ -13,23 +12,28 @@ from promptad_db.db.engine.connect import db_option
 from promptad_db.db.index.outcome import IndexOutcome
 from promptad_db.db.index.write import index_folders
 from promptad_db.errors import DatabaseError, InputError, NothingToIngestError
-from promptad_db.ingestion.readers import FILE_READERS, ImportedRun, ImportOptions, Reader, mvtec_maps, pipe_tables
+from promptad_db.ingestion.not_taken import listed, why_not_taken
+from promptad_db.ingestion.readers import FILE_READERS, ImportedRun, ImportOptions, Reader, mvtec_maps
 from promptad_db.ingestion.readers.store import store
-from promptad_db.storage import folder_at, is_remote
-from promptad_db.storage.files import read_json, require_file
+from promptad_db.ingestion.remarks import Remarks
+from promptad_db.ingestion.walk import LOG_SUFFIXES, SUFFIXES, Found, walk
+from promptad_db.storage import folder_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    import os
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 
-SUFFIXES = (".json", ".csv", ".parquet")
-LOG_SUFFIXES = pipe_tables.SUFFIXES  # most of them are about something else, and not worth a word
+OWN_SETTINGS = "run folders keep what their run.json tells; options such as --method are for other files"
 _NAMED = 3
 
 
 @dataclass
 class IngestOutcome(IndexOutcome):
-    """What an ingest did, in runs, the files it rejected with the reason, and those of other kinds it passed over."""
+    """What an ingest did, in runs, the files it rejected with the reason, those of other kinds it passed over, and
+    ``notes`` on what was taken but may not be meant that way.
+    """
 
     skipped: list[Path] = field(default_factory=list)
     cells: int = 0
@@ -47,14 +51,6 @@ class IngestOutcome(IndexOutcome):
         named = ", ".join(map(str, self.skipped[:_NAMED])) + (", ..." if len(self.skipped) > _NAMED else "")
         skipped = f"; {len(self.skipped)} files of other kinds passed over: {named}" if self.skipped else ""
         return f"{done}{known}{rejected}{unverified}{skipped}"
-
-
-@dataclass
-class _Found:
-    """What a walk found: run folders, and files by the reader that knows them."""
-
-    run_folders: list[Path] = field(default_factory=list)
-    files: dict[int, list[Path]] = field(default_factory=dict)
 
 
 def ingest(
@@ -76,29 +72,61 @@ def ingest(
     """
     options = options or ImportOptions()
     outcome = IngestOutcome()
-    found = _walk([folder_at(path) for path in paths], outcome)
+    found = walk([folder_at(path) for path in paths])
+    outcome.rejected += found.rejected
+    outcome.skipped += found.skipped
+    outcome.notes += found.notes
     folders = list(found.run_folders)
     root = run_folder.default_root(runs)
     imported = _read_foreign(found, options, outcome)
     if options.branches:
         imported += list(mvtec_maps.read([], options, _rejecting(outcome)))
-    for done, run in enumerate(imported, start=1):
-        try:
-            folders.append(store(run, root, _rejecting(outcome), replace_existing=replace))
-            outcome.cells += len(run.categories)
-            outcome.notes += run.notes
-        except InputError as error:
-            outcome.rejected.append((min(run.files), str(error)))
-        progress("writing run folders", done, len(imported))
+    if found.run_folders and not imported and options != ImportOptions():
+        outcome.notes.append(OWN_SETTINGS)
+    stored, joined = _stored(imported, root, options, outcome, replace=replace, progress=progress)
+    folders += stored
     if not folders and not outcome.rejected:
+        others = [(path, why_not_taken(path)) for path in found.others]
         raise NothingToIngestError(
-            f"nothing to ingest in {', '.join(map(str, paths)) or 'the branches given'}",
+            f"nothing to ingest in {', '.join(map(str, paths)) or 'the branches given'}{listed(others)}",
             f"looked for run folders (run.json) and, on this machine, result files ({', '.join(SUFFIXES + LOG_SUFFIXES)}); "
             "see promptad-db ingest --help",
         )
-    folders = list({folder.resolve(): None for folder in folders})
+    joined = {folder.resolve() for folder in joined}
+    folders = [folder for folder in {folder.resolve(): None for folder in folders} if folder not in joined]
     _index(folders, db, outcome, replace=replace, progress=progress)
+    if joined:
+        _index(sorted(joined), db, outcome, replace=True, progress=progress)
     return outcome
+
+
+def _stored(
+    imported: list[ImportedRun],
+    root: Path,
+    options: ImportOptions,
+    outcome: IngestOutcome,
+    *,
+    replace: bool,
+    progress: Callable[[str, int, int], None],
+) -> tuple[list[Path], set[Path]]:
+    """The run folders of imported runs, and those where branches joined a category that was there; what there is to say
+    of them goes into the notes of the outcome.
+    """
+    folders: list[Path] = []
+    joined: set[Path] = set()
+    remarks = Remarks(options)
+    for done, run in enumerate(imported, start=1):
+        try:
+            seen = partial(remarks.add_result, run)
+            folder = store(run, root, _rejecting(outcome), replace_existing=replace, seen=seen, joined_in=joined.add)
+            folders.append(folder)
+            remarks.add_run(run, run_folder.list_categories(folder))
+            outcome.cells += len(run.categories)
+        except InputError as error:
+            outcome.rejected.append((min(run.files), str(error)))
+        progress("writing run folders", done, len(imported))
+    outcome.notes += remarks.lines()
+    return folders, joined
 
 
 def _index(
@@ -120,102 +148,13 @@ def _index(
         indexed = index_folders(folders, db, replace=replace, progress=step)
     except DatabaseError as error:
         places = sorted({str(folder.parent) for folder in folders})
-        command = shlex.join(["promptad-db", "ingest", *places, *db_option(db)])
+        command = shlex.join(["promptad-db", "ingest", *places, *(["--replace"] if replace else []), *db_option(db)])
         error.hint += f"\n  the run folders are complete; this will finish the job: {command}"
         raise
     outcome.extend(indexed)
 
 
-def _walk(paths: Sequence[Path], outcome: IngestOutcome) -> _Found:
-    found = _Found()
-    for path in paths:
-        if is_remote(path):
-            found.run_folders += run_folder.walk_runs(path)
-        elif not path.exists():
-            raise InputError(f"{path}: does not exist")
-        elif path.is_dir():
-            for candidate in _below(path, outcome):
-                _classify(candidate, found, outcome, named=False)
-        else:
-            _classify(path, found, outcome, named=True)
-    return found
-
-
-def _below(folder: Path, outcome: IngestOutcome) -> Iterator[Path]:
-    """The run folders and result files below a folder, sorted; what is inside a run folder is its own."""
-    if run_folder.is_run_folder(folder):
-        yield folder
-        return
-
-    def unlisted(error: OSError) -> None:
-        outcome.rejected.append((Path(error.filename), f"cannot be listed ({error.strerror})"))
-
-    for parent, subfolders, names in os.walk(folder, onerror=unlisted):
-        here = Path(parent)
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        inside = [name for name in subfolders if run_folder.is_run_folder(here / name)]
-        subfolders[:] = [name for name in subfolders if name not in set(inside)]
-        files = [name for name in sorted(names) if name.endswith(SUFFIXES + LOG_SUFFIXES) and not name.startswith(".")]
-        for path in (here / name for name in (*inside, *files)):
-            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
-                outcome.rejected.append(
-                    (path, "a link that leads out of the folder; give what it leads to by its own path")
-                )
-            else:
-                yield path
-
-
-def _classify(path: Path, found: _Found, outcome: IngestOutcome, *, named: bool) -> None:
-    if not _is_text(path):
-        outcome.rejected.append((path, "its path is not UTF-8; rename it"))
-        return
-    if path.is_dir():
-        found.run_folders.append(path)
-        return
-    try:
-        require_file(path)
-    except InputError as error:
-        outcome.rejected.append((path, str(error)))
-        return
-    for index, reader in enumerate(FILE_READERS):
-        if reader.recognise(path):
-            found.files.setdefault(index, []).append(path)
-            return
-    if path.suffix in LOG_SUFFIXES and not named:
-        return
-    reason = _unreadable(path)
-    if named or reason:
-        outcome.rejected.append((path, reason or "not a result file of a known format"))
-    else:
-        outcome.skipped.append(path)
-
-
-def _is_text(path: Path) -> bool:
-    try:
-        os.path.realpath(path).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _unreadable(path: Path) -> str | None:
-    """Why a file cannot be read at all, None when it can and is merely about something else."""
-    try:
-        if path.stat().st_size == 0:
-            return "empty file"
-        if path.suffix == ".json":
-            read_json(path)
-        elif path.suffix == ".csv":
-            with path.open(encoding="utf-8") as file:
-                file.read(1 << 16)
-    except UnicodeDecodeError:
-        return "not UTF-8 text"
-    except (InputError, OSError) as error:
-        return str(error).removeprefix(f"{path}: ")
-    return None
-
-
-def _read_foreign(found: _Found, options: ImportOptions, outcome: IngestOutcome) -> list[ImportedRun]:
+def _read_foreign(found: Found, options: ImportOptions, outcome: IngestOutcome) -> list[ImportedRun]:
     imported: list[ImportedRun] = []
     for index, paths in sorted(found.files.items()):
         reader: Reader = FILE_READERS[index]
@@ -228,7 +167,6 @@ def _rejecting(outcome: IngestOutcome) -> Callable[[Path, str], None]:
 
 
 def rejected_lines(rejected: Iterable[tuple[Path, str]]) -> list[str]:
-    """One line a rejected file or folder: its path, or that of what is wrong in it, then the reason."""
-    return [
-        reason if reason.startswith((f"{path}: ", f"{path}/")) else f"{path}: {reason}" for path, reason in rejected
-    ]
+    """One line a rejected file or folder: its path, or that of what is wrong in it, then the reason and the way out."""
+    lines = [(path, reason.replace("\n  ", "; ")) for path, reason in rejected]
+    return [reason if reason.startswith((f"{path}: ", f"{path}/")) else f"{path}: {reason}" for path, reason in lines]

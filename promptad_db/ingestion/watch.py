@@ -104,6 +104,8 @@ def watch(
         else:
             for line in rejected_lines(outcome.rejected):
                 say(f"rejected: {line}")
+            for line in outcome.notes:
+                say(f"note: {line}")
             say(outcome.summary())
             watcher.watched.count(outcome)
             watcher.seen.note(looks, outcome.rejected)

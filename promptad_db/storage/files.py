@@ -68,21 +68,22 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: not UTF-8 text") from error
 
 
-def read_json(path: Path, largest: int = LARGEST_TEXT) -> Any:
+def read_json(path: Path, largest: int = LARGEST_TEXT, *, allow_nan: bool = False) -> Any:
     """The content of a JSON file of at most ``largest`` bytes; NaN, infinities, broken or endless files are an InputError
-    that names the file.
+    that names the file. With ``allow_nan`` NaN and infinities are floats, for whoever leaves them out one by one.
     """
     try:
         content = _read_small(path, largest)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    return parse_json(path, content)
+    return parse_json(path, content, allow_nan=allow_nan)
 
 
-def parse_json(path: Path, content: bytes) -> Any:
+def parse_json(path: Path, content: bytes, *, allow_nan: bool = False) -> Any:
     """The content of the JSON that was read from a file or an object; InputError as ``read_json``."""
+    constants, floats = (float, float) if allow_nan else (_refuse_constant, _finite_float)
     try:
-        parsed = json.loads(content, parse_constant=_refuse_constant, parse_float=_finite_float)
+        parsed = json.loads(content, parse_constant=constants, parse_float=floats)
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: not valid JSON ({error.msg} at line {error.lineno})") from error
     except UnicodeDecodeError as error:

@@ -13,25 +13,31 @@ column ``...k_shot`` where the model has one (WinClip), else from ``--k-shot``.
 
 The branch is ``memory`` for models that compare with stored normal features, ``semantic`` for WinClip without images, and
 ``score`` for everything else: one score that is neither of the two.
+
+A grid over models, backbones, layers, image sizes or accelerators stands in one file: the variant names every setting
+of the model and the data that its columns tell, and the machine where a file holds several.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from promptad_db.errors import InputError
+from promptad_db.ingestion.readers.plausibility import FRACTION, Numbers, is_mean
 from promptad_db.ingestion.readers.reported_cells import (
     DATASETS,
+    Column,
     ReportedCells,
     Setting,
-    csv_header,
-    csv_rows,
-    reported_metric,
+    cells_of_row,
+    reject_problems,
     told,
+    variant_of,
     written_step,
 )
-from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Task
+from promptad_db.ingestion.readers.table_files import csv_header, csv_rows
+from promptad_db.records import LEVEL_OF_TASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,16 +54,28 @@ METRICS = {
 _MODEL = ("model.class_path", "model")
 _DATA = ("data.class_path", "data")
 _CATEGORY = ("data.init_args.category", "data.category", "category")
-_K_SHOT = ("data.init_args.k_shot", "model.init_args.k_shot", "k_shot")
+_K_SHOT = tuple(
+    f"{place}{name}"
+    for place in ("data.init_args.", "model.init_args.", "data.", "model.", "")
+    for name in ("k_shot", "k_shots", "n_shot", "n_shots", "num_shots")
+)
+_SEED = ("seed_everything", "seed")
 _BACKBONE = ("model.init_args.backbone", "model.backbone")
+_MACHINE = ("accelerator", "anomalib_version")
+_NUMBERS = tuple(f"{level}_{name}" for level in LEVEL_OF_TASK.values() for name in METRICS)
 _WHOLE = re.compile(r"(\d{1,18})(\.0*)?")  # pandas writes a column with gaps as floats
 _DURATION = re.compile(r"\d+(\.\d*)?(e-?\d{1,2})?")
 _TIMES = {"fit_duration": "fit", "test_duration": "test"}
+_KNOWN = (*_MODEL, *_DATA, *_CATEGORY, *_K_SHOT, *_SEED, *_BACKBONE, *_MACHINE, *_NUMBERS, *_TIMES)
+_NO_SETTINGS = {
+    *_MODEL, *_DATA, *_CATEGORY, *_K_SHOT, *_SEED, *_BACKBONE, *_MACHINE, *_TIMES, "duration", "job_duration",
+    "data.init_args.root", "data.root", "data.init_args.num_workers", "data.init_args.eval_batch_size",
+}  # fmt: skip
 
 
 def recognise(path: Path) -> bool:
     """A CSV with a model, a dataset and a measured AUROC, as the pipeline names them."""
-    header = set(csv_header(path))
+    header = set(csv_header(path, _KNOWN))
     return (
         not header.isdisjoint(_MODEL)
         and not header.isdisjoint(_DATA)
@@ -66,58 +84,98 @@ def recognise(path: Path) -> bool:
 
 
 def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Iterator[ImportedRun]:
-    """One run per file, model, dataset, K, seed and task."""
+    """One run per file, model with its settings, dataset, K, seed and task."""
     cells = ReportedCells(KIND)
     for path in sorted(paths):
         try:
-            rows = csv_rows(path)
+            file, rows = _file(path, options, reject)
         except InputError as error:
             reject(path, str(error))
             continue
-        measured = [name for name in rows[0][1] if name.partition("_")[0] in ("image", "pixel")]
-        step = written_step(row[name] for _, row in rows for name in measured)
         for line, row in rows:
             try:
-                _add_row(path, row, options, cells, step)
+                problems = _add_row(file, row, cells)
             except InputError as error:
-                reject(path, f"line {line}: {error}")
+                problems = [str(error)]
+            reject_problems(path, line, problems, reject)
     yield from cells.runs()
 
 
-def _add_row(path: Path, row: dict[str, str], options: ImportOptions, cells: ReportedCells, step: float) -> None:
-    model = _class(_of(row, _MODEL))
-    data = _class(_of(row, _DATA))
+class _File(NamedTuple):
+    """What all rows of a file share; ``machine`` are the columns of the machine in which they differ."""
+
+    path: Path
+    options: ImportOptions
+    numbers: Numbers
+    step: float
+    machine: list[str]
+
+
+def _file(path: Path, options: ImportOptions, reject: Reject) -> tuple[_File, list[tuple[int, dict[str, str]]]]:
+    rows = [(line, row) for line, row in csv_rows(path, _KNOWN) if not _is_mean(row)]
+    measured = [name for name in _NUMBERS if rows and name in rows[0][1]]
+    numbers = Numbers(FRACTION, {name: [row[name] for _, row in rows] for name in measured})
+    for reason in numbers.refusal():
+        reject(path, reason)
+    step = written_step(row[name] for _, row in rows for name in measured)
+    machine = [name for name in _MACHINE if len({row.get(name) for _, row in rows}) > 1]
+    return _File(path, options, numbers, step, machine), rows
+
+
+def _is_mean(row: dict[str, str]) -> bool:
+    return is_mean(_of(row, _CATEGORY)) or is_mean(_of(row, _MODEL))
+
+
+def _add_row(file: _File, row: dict[str, str], cells: ReportedCells) -> list[str]:
+    """Take the cells of a row; what is wrong with some of its numbers."""
+    setting = _setting(file, row)
     category = told(_of(row, _CATEGORY), "category", "the benchmark a data.init_args.category")
-    k_shot, seed = _whole(row, _K_SHOT), _whole(row, ("seed",))
-    k_shot = told(options.k_shot if k_shot is None else k_shot, "K", "--k-shot")
-    branch = _branch(model, k_shot)
-    setting = Setting(
-        experiment=options.experiment or path.resolve().parent.name or KIND,
-        method=options.method or told(model, "model", "--method"),
-        variant="baseline",
+    branch = _branch(_class(_of(row, _MODEL)), setting.k_shot)
+    columns = [
+        Column(f"{level}_{name}", task, branch, metric)
+        for task, level in LEVEL_OF_TASK.items()
+        for name, metric in METRICS.items()
+    ]
+    results, problems = cells_of_row(category, row, columns, file.numbers, file.step)
+    timings, not_seconds = _timings(row)
+    for _, result in results:
+        result.timings = timings
+    return [*problems, *not_seconds, *cells.add_row(setting, results, file.path)]
+
+
+def _setting(file: _File, row: dict[str, str]) -> Setting:
+    options = file.options
+    model, data = _class(told(_of(row, _MODEL), "model", "the benchmark a model.class_path")), _class(_of(row, _DATA))
+    k_shot, seed = _whole(row, _K_SHOT), _whole(row, _SEED)
+    backbone = _of(row, _BACKBONE)
+    config = {
+        name: text.strip()
+        for name, text in row.items()
+        if text.strip()
+        and (name in file.machine or name not in _NO_SETTINGS)
+        and not name.startswith(("image_", "pixel_"))
+    }
+    other_name = model if options.method not in (None, model) else ""
+    return Setting(
+        experiment=options.experiment or file.path.resolve().parent.name or KIND,
+        method=options.method or model,
+        variant=variant_of(other_name, backbone, config=config),
         task="cls",
         dataset=told(options.dataset or DATASETS.get(data, data.lower()), "dataset", "--dataset"),
-        k_shot=k_shot,
+        k_shot=told(options.k_shot if k_shot is None else k_shot, "K", "--k-shot"),
         seed=options.seed if seed is None else seed,
-        backbone=_of(row, _BACKBONE),
+        backbone=backbone,
+        config=tuple(sorted(config.items())),
     )
-    for task in LEVEL_OF_TASK:
-        result = _cell(row, task, category, branch, step)
-        if result.metrics:
-            cells.add(setting._replace(task=task), result, path)
 
 
-def _cell(row: dict[str, str], task: Task, category: str, branch: str, step: float) -> CategoryResult:
-    level = LEVEL_OF_TASK[task]
-    metrics = [
-        reported_metric(
-            level, branch, metric, row[f"{level}_{name}"], where=f"{level}_{name} of {category}", precision=step
-        )
-        for name, metric in METRICS.items()
-        if row.get(f"{level}_{name}", "").strip()
+def _timings(row: dict[str, str]) -> tuple[dict[str, float], list[str]]:
+    """The seconds of each stage, and which of them are no numbers."""
+    given = {stage: row[column].strip() for column, stage in _TIMES.items() if row.get(column, "").strip()}
+    timings = {stage: float(text) for stage, text in given.items() if _DURATION.fullmatch(text)}
+    return timings, [
+        f"a duration is {text!r}, not a number of seconds" for s, text in given.items() if s not in timings
     ]
-    seconds = {stage: row[column] for column, stage in _TIMES.items() if row.get(column, "").strip()}
-    return CategoryResult(category, metrics=metrics, timings={stage: _seconds(text) for stage, text in seconds.items()})
 
 
 def _branch(model: str, k_shot: int) -> str:
@@ -141,9 +199,3 @@ def _whole(row: dict[str, str], columns: tuple[str, ...]) -> int | None:
     if text and not match:
         raise InputError(f"{columns[-1]} is {text!r}, not a whole number")
     return int(match[1]) if match else None
-
-
-def _seconds(text: str) -> float:
-    if not _DURATION.fullmatch(text.strip()):
-        raise InputError(f"a duration is {text!r}, not a number of seconds")
-    return float(text)

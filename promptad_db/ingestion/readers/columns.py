@@ -1,14 +1,11 @@
-"""A CSV or Parquet file as columns of distinct values, read strictly: a row that is broken is never passed over.
+"""The columns of a long table: for each row a number that says which of a column's distinct values it holds, and the score.
 
-It is read some rows at a time, of which only numbers are kept: the score, and for each column which of its values it is.
+A file is read some rows at a time, of which only numbers are kept.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,24 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptad_db.errors import InputError
-from promptad_db.ingestion.readers.csv_batches import csv_batches, strict_lines
 from promptad_db.ingestion.readers.distinct import Distinct, encoded
-from promptad_db.limits import LARGEST_TABLE, LARGEST_TABLE_FILE, MOST_CATEGORIES
-from promptad_db.run_folder.parquet import read_batches, read_names
-from promptad_db.storage.files import require_file
+from promptad_db.ingestion.readers.plausibility import is_mean
+from promptad_db.ingestion.readers.table_shape import RUN
+from promptad_db.limits import LARGEST_TABLE, MOST_CATEGORIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from promptad_db.ingestion.readers.imported import ImportOptions
+    from promptad_db.ingestion.readers.table_shape import Shape
 
-REQUIRED = ("dataset", "category", "k_shot", "task", "branch", "image", "label", "score")
-OPTIONAL = ("seed", "experiment", "method", "variant", "defect_type")
-RUN = ("experiment", "method", "variant", "dataset", "k_shot", "seed", "task")
 LABELS = {"0": 0, "0.0": 0, "-0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1, "": None}
 
 _BY_IMAGE = ("image", "defect_type")
@@ -48,7 +40,8 @@ class Table:
     """The rows of one file, and their lines in it (a range for Parquet, which has rows only).
 
     ``codes`` [rows] of a column point into its distinct ``values``, of which None, at ``empty``, is an empty one. A score
-    that is no finite number is NaN, and the first of those are among ``no_numbers``, by row, as they were given.
+    that is no finite number is NaN, and the first of those are among ``no_numbers``, by row, as they were given. Rows
+    that are ``blank`` hold nothing, or means of others.
     """
 
     lines: Sequence[int]
@@ -57,6 +50,7 @@ class Table:
     codes: dict[str, NDArray[np.int32]] = field(default_factory=dict)
     values: dict[str, list[Any] | pa.StringArray] = field(default_factory=dict)
     empty: dict[str, int] = field(default_factory=dict)
+    unit: str = "line"
 
     def value(self, column: str, row: int) -> Any:
         return self.listed(column, self.codes[column][[row]])[0]
@@ -78,7 +72,16 @@ class Table:
         return lengths
 
     def where(self, row: int) -> str:
-        return f"{'row' if isinstance(self.lines, range) else 'line'} {self.lines[row]}"
+        return f"{self.unit} {self.lines[row]}"
+
+    @cached_property
+    def blank(self) -> NDArray[np.bool_]:
+        """The rows without an image whose other cells are empty as well, or whose category is called mean."""
+        empty = {name: self.codes[name] == self.empty.get(name, -1) for name in ("category", "image", "label")}
+        nothing = np.logical_and.reduce([*empty.values(), np.isnan(self.scores)])
+        means = [number for number, name in enumerate(self.values["category"]) if name and is_mean(name)]
+        blank: NDArray[np.bool_] = nothing | (empty["image"] & np.isin(self.codes["category"], means))
+        return blank
 
     def categories(self) -> Iterator[NDArray[np.int64]]:
         """The rows of each category of each run, in the order of the file; InputError when there are too many."""
@@ -91,7 +94,24 @@ class Table:
         ordered = np.argsort(group, kind="stable")
         ends = np.cumsum(np.bincount(group, minlength=count))
         for start, end in zip([0, *ends[:-1]], ends, strict=True):
-            yield ordered[start:end]
+            rows = ordered[start:end]
+            rows = rows[~self.blank[rows]]
+            if rows.size:
+                yield rows
+
+
+def melted(table: Table, branches: Sequence[str]) -> Table:
+    """A table with a column of scores for each branch as one with a row for each image and branch."""
+    rows, count = len(table.lines), len(branches)
+    codes = {
+        name: np.broadcast_to(np.int32(0), rows * count) if len(table.values[name]) == 1 else np.tile(numbers, count)
+        for name, numbers in table.codes.items()
+    }
+    codes["branch"] = np.repeat(np.arange(count, dtype=np.int32), rows)
+    values = table.values | {"branch": list(branches)}
+    empty = {name: number for name, number in table.empty.items() if name != "branch"}
+    lines: Any = np.tile(np.asarray(table.lines), count)
+    return Table(lines, table.scores, table.no_numbers, codes, values, empty, table.unit)
 
 
 def first_come(numbers: NDArray[Any]) -> tuple[NDArray[np.int32], int]:
@@ -102,69 +122,44 @@ def first_come(numbers: NDArray[Any]) -> tuple[NDArray[np.int32], int]:
     return found.indices.to_numpy(), len(found.dictionary)
 
 
-def load(path: Path, options: ImportOptions) -> Table:
-    """The long table of a file; options stand in for what it leaves empty. InputError for a file that is broken."""
-    names = column_names(path)
-    missing = [name for name in REQUIRED if name not in names]
-    columns = [name for name in (*REQUIRED, *OPTIONAL) if name in names]
-    double = [name for name in columns if names.count(name) > 1]
-    if missing or double:
-        raise InputError(f"lacks the columns {', '.join(missing)}" if missing else f"has the column {double[0]} twice")
-    default = {
-        "experiment": options.experiment or path.stem,
-        "method": options.method or "unknown",
-        "variant": "baseline",
-        "dataset": options.dataset,
-        "k_shot": options.k_shot,
-        "seed": options.seed,
-    }
-    with _reading(path):
-        lines = None if path.suffix == ".parquet" else strict_lines(path)
-        batches = read_batches(path, columns, LARGEST_TABLE) if lines is None else csv_batches(path, columns)
-        table, found = _gathered(batches, columns)
-        rows = len(table.scores)
-        if lines is not None and rows != len(lines):
-            raise InputError("its quotes or line ends can be read in more than one way")
-        table.lines = range(1, rows + 1) if lines is None else lines
-        for name in (*REQUIRED[:-1], *OPTIONAL):
-            _put(table, name, found.pop(name, None), default.get(name))
-    return table
+def gathered(
+    batches: Iterator[pa.RecordBatch], shape: Shape, in_file: Sequence[str]
+) -> tuple[Table, dict[str, Distinct]]:
+    """The scores of all rows, column after column, and the other columns as they are given.
 
-
-def _gathered(batches: Iterator[pa.RecordBatch], columns: Sequence[str]) -> tuple[Table, dict[str, Distinct]]:
-    """The scores of all rows, and the other columns as they are given."""
-    found = {
-        name: Distinct(name, LARGEST_TABLE if name in _BY_IMAGE else MOST_CATEGORIES)
-        for name in columns
-        if name != "score"
-    }
-    scores: list[NDArray[np.float64]] = []
-    no_numbers: dict[int, Any] = {}
+    ``in_file`` are the names that the columns and scores of the shape have in the file.
+    """
+    found = {name: Distinct(name, LARGEST_TABLE if name in _BY_IMAGE else MOST_CATEGORIES) for name in shape.columns}
+    scores: list[list[NDArray[np.float64]]] = [[] for _ in shape.scores]
+    no_numbers: list[dict[int, Any]] = [{} for _ in shape.scores]
     rows = 0
     for batch in batches:
-        if rows + batch.num_rows > LARGEST_TABLE:
+        if (rows + batch.num_rows) * len(shape.scores) > LARGEST_TABLE:
             raise InputError(f"holds more than {LARGEST_TABLE:,} rows")
-        for name, column in found.items():
+        for column, name in zip(found.values(), in_file, strict=False):
             column.add(batch.column(name))
-        scores.append(_numbers(batch.column("score")))
-        for row in np.flatnonzero(~np.isfinite(scores[-1]))[: _QUOTED - len(no_numbers)].tolist():
-            no_numbers[rows + row] = batch.column("score")[row].as_py()
+        for index, name in enumerate(in_file[len(found) :]):
+            values = batch.column(name)
+            scores[index].append(_numbers(values))
+            bad = np.flatnonzero(~np.isfinite(scores[index][-1]))[: _QUOTED - len(no_numbers[index])]
+            no_numbers[index] |= {rows + row: values[row].as_py() for row in bad.tolist()}
         rows += batch.num_rows
     if not rows:
         raise InputError("holds no rows")
-    return Table(range(0), np.concatenate(scores), no_numbers), found
+    quoted = {index * rows + row: text for index, some in enumerate(no_numbers) for row, text in some.items()}
+    return Table(range(0), np.concatenate([part for column in scores for part in column]), quoted), found
 
 
-def _put(table: Table, name: str, column: Distinct | None, default: object) -> None:
+def put(table: Table, name: str, column: Distinct | None, default: object) -> None:
     """The codes and values of a column, None for one that the file lacks."""
     if column is None:
-        table.codes[name], table.values[name] = np.broadcast_to(np.int32(0), len(table.scores)), [default]
+        table.codes[name], table.values[name] = np.broadcast_to(np.int32(0), len(table.lines)), [default]
     elif name in _BY_IMAGE:
         _put_texts(table, name, *column.texts())
         return
     else:
         codes, texts = column.texts()
-        meant = [_meaning(name, text, default) for text in texts.to_pylist()]
+        meant = [meaning(name, text, default) for text in texts.to_pylist()]
         place = {value: number for number, value in enumerate(dict.fromkeys(meant))}
         merged = len(place) < len(meant)
         table.codes[name] = np.array([place[value] for value in meant], np.int32)[codes] if merged else codes
@@ -187,7 +182,8 @@ def _put_texts(table: Table, name: str, codes: NDArray[np.int32], texts: pa.Stri
         table.values[name] = pc.if_else(pa.array(blank), None, texts)
 
 
-def _meaning(name: str, text: str, default: object) -> object:
+def meaning(name: str, text: str, default: object) -> object:
+    """What a text means in a column: a whole number, a label, a name, or the default where it is blank."""
     word = text.strip()
     if not word:
         return default
@@ -215,33 +211,3 @@ def _doubles(column: pa.Array) -> NDArray[np.float64]:
 
     doubles: NDArray[np.float64] = column.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy()
     return doubles
-
-
-def column_names(path: Path) -> list[str]:
-    """The header; InputError when the file is not readable as what its name says."""
-    with _reading(path):
-        if path.suffix == ".parquet":
-            return read_names(path)
-        if path.suffix == ".csv":
-            with path.open("rb") as file:
-                head = file.read(1 << 16)
-            encoding = "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-            return next(csv.reader(head.decode(encoding, errors="replace").splitlines()), [])
-    return []
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Whatever the readers of CSV and Parquet find wrong with a file, as an InputError."""
-    import pyarrow as pa
-
-    require_file(path, LARGEST_TABLE_FILE if path.suffix == ".csv" else None)
-    try:
-        yield
-    except InputError:
-        raise
-    except UnicodeDecodeError as error:
-        raise InputError("not UTF-8 text") from error
-    except (OSError, csv.Error, pa.ArrowException, ValueError) as error:
-        reason = (str(error).splitlines() or [""])[0][:120]
-        raise InputError(f"not a readable {path.suffix[1:]} file ({reason})") from error

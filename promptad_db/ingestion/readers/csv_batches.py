@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _BLOCK = 8 << 20  # bytes, of which a row takes half at most
 
 
-class _Lines:
+class GuardedLines:
     """The lines of a text file: none without an end, nor those of one row together; ``of_row`` counts their characters."""
 
     def __init__(self, file: TextIO) -> None:
@@ -42,9 +42,9 @@ def strict_lines(path: Path) -> array[int]:
     """The line in which each row ends; InputError or csv.Error for a file whose rows are not all of the header's width."""
     lines = array("q")
     with path.open(newline="", encoding="utf-8-sig") as file:
-        given = _Lines(file)
+        given = GuardedLines(file)
         reader = csv.reader(given, strict=True)
-        width = len(next(reader))
+        width = len(next((cells for cells in reader if cells), []))
         if width > MOST_COLUMNS:
             raise InputError(f"has {width:,} columns, more than {MOST_COLUMNS:,}")
         for cells in reader:

@@ -10,8 +10,6 @@ branch columns are estimates from score means; those of mode max are kept, as ``
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +22,14 @@ from promptad_db.ingestion.readers.gate_cells import (
     RunKey,
     add_all,
     assembled,
-    estimate,
 )
-from promptad_db.ingestion.readers.imported import ImportedRun, ImportOptions, Reject, fraction, image_names, reported
-from promptad_db.ingestion.readers.reported_cells import read_lines
+from promptad_db.ingestion.readers.gate_numbers import AUROCS, CSV_COLUMNS, MODES, RATIO, believed, metrics_of_row
+from promptad_db.ingestion.readers.imported import ImportedRun, ImportOptions, Reject, image_names
+from promptad_db.ingestion.readers.plausibility import PERCENT, Numbers
+from promptad_db.ingestion.readers.reported_cells import reject_problems
+from promptad_db.ingestion.readers.table_files import by_column, csv_header, csv_lines, is_json
 from promptad_db.precision import shortest
-from promptad_db.records import LEVEL_OF_TASK, TASKS, CategoryResult, Metric, Task
+from promptad_db.records import TASKS, CategoryResult, Task
 from promptad_db.storage.files import read_json
 
 if TYPE_CHECKING:
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MODES = ("semantic", "memory", "max", "harmonic", "oracle")
-
-_CSV_COLUMNS = {"dataset", "class", "k_shot", "task", "mode", "auroc", "semantic_auroc", "memory_auroc"}
 _RESULT_NAME = re.compile(r"(?P<category>.+)_seed(?P<seed>\d{1,18})_(?P<task>cls|seg)\.json")
 _META_NAME = re.compile(r"(?P<category>.+)_seed(?P<seed>\d{1,18})_(?P<mode>[a-z]+)\.json")
 _K_FOLDER = re.compile(r"k_(\d{1,6})")
@@ -49,14 +46,12 @@ _SCORE_KEYS = {"semantic_scores", "memory_scores"}
 
 def recognise(path: Path) -> bool:
     """A results or metadata JSON of this layout, or its full_results.csv."""
-    if path.suffix == ".csv":
-        return set(_csv_header(path)) >= _CSV_COLUMNS
-    if path.suffix != ".json":
-        return False
+    if not is_json(path):
+        return set(csv_header(path, {*CSV_COLUMNS, RATIO})) >= CSV_COLUMNS
     if _is_result(path) or _is_metadata(path):
         return True
     try:
-        content = read_json(path)
+        content = read_json(path, allow_nan=True)
     except InputError:
         return False
     return isinstance(content, dict) and (set(content) >= _SCORE_KEYS or _holds_modes(content))
@@ -65,14 +60,14 @@ def recognise(path: Path) -> bool:
 def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Iterator[ImportedRun]:
     """One run per root, dataset, K, seed and task."""
     cells: dict[RunKey, dict[str, ImportedCell]] = {}
-    for path in sorted(paths, key=lambda path: (path.suffix == ".csv", path)):
+    for path in sorted(paths, key=lambda path: (not is_json(path), path)):
         try:
-            if path.suffix == ".csv":
+            if not is_json(path):
                 _read_csv(path, cells, options, reject)
-            elif _is_metadata(path) or (not _is_result(path) and set(read_json(path)) >= _SCORE_KEYS):
+            elif _is_metadata(path) or (not _is_result(path) and set(read_json(path, allow_nan=True)) >= _SCORE_KEYS):
                 _read_metadata(path, cells, options)
             else:
-                _read_results(path, cells, options)
+                _read_results(path, cells, options, reject)
         except InputError as error:
             reject(path, _without_path(error, path))
     for key in sorted(cells, key=str):
@@ -81,62 +76,56 @@ def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Itera
             yield run
 
 
-def _read_results(path: Path, cells: dict[RunKey, dict[str, ImportedCell]], options: ImportOptions) -> None:
-    content = read_json(path)
+def _read_results(
+    path: Path, cells: dict[RunKey, dict[str, ImportedCell]], options: ImportOptions, reject: Reject
+) -> None:
+    content = read_json(path, allow_nan=True)
     if not isinstance(content, dict) or not _holds_modes(content):
         raise InputError("holds no AUROC of a score mode (semantic, memory, max, harmonic, oracle)")
     match = _RESULT_NAME.fullmatch(path.name)
     category, seed = _category_and_seed(match, options)
     task: Any = match["task"] if match else None
     short = {"cls": "i_roc", "seg": "p_roc"}[task]
-    metrics = []
-    for mode, numbers in content.items():
-        if mode not in MODES:
-            continue
-        if not isinstance(numbers, dict) or short not in numbers:
+    for mode, row in content.items():
+        if mode in MODES and (not isinstance(row, dict) or short not in row):
             raise InputError(f"mode {mode} has no {short}")
-        metrics.append(_reported(task, mode, numbers[short], numbers))
-        for branch in ("semantic", "memory"):
-            if f"{short}_{branch}" in numbers:
-                metrics.append(_reported(task, branch, numbers[f"{short}_{branch}"], {}))
-    cell = _cell(cells, _place(path, options), seed, task, category)
-    add_all(cell, metrics, path)
+    told = [
+        (branch, row[key], row if branch == mode else {})
+        for mode, row in content.items()
+        if mode in MODES
+        for branch, key in ((mode, short), *((branch, f"{short}_{branch}") for branch in ("semantic", "memory")))
+        if key in row
+    ]
+    numbers = Numbers(PERCENT, {short: [value for _, value, _ in told]})
+    if reasons := numbers.refusal():
+        raise InputError(reasons[0])
+    metrics, problems = believed([(numbers, short, task, *one) for one in told])
+    add_all(_cell(cells, _place(path, options), seed, task, category), metrics, path)
+    if problems:
+        reject(path, "; ".join(problems))
 
 
 def _read_csv(path: Path, cells: dict[RunKey, dict[str, ImportedCell]], options: ImportOptions, reject: Reject) -> None:
     seed = _seed_of_siblings(path.parent)
     seed = options.seed if seed is None else seed
-    try:
-        rows = list(csv.DictReader(io.StringIO(read_lines(path), newline="")))
-    except csv.Error as error:
-        raise InputError(f"not a readable CSV file ({error})") from error
-    for line, row in enumerate(rows, start=2):
+    header, rows, _ = csv_lines(path, {*CSV_COLUMNS, RATIO})
+    whole = [dict(zip(header, row, strict=False)) for _, row in rows]
+    numbers = Numbers(PERCENT, {name: [row.get(name) for row in whole] for name in AUROCS})
+    for reason in numbers.refusal():
+        reject(path, reason)
+    for line, cells_of_line in rows:
         try:
-            metrics = _metrics_of_row(row)
-        except (InputError, AttributeError, TypeError) as error:
+            row = by_column(header, cells_of_line)
+            metrics, problems = metrics_of_row(row, numbers)
+        except InputError as error:
             reject(path, f"line {line}: {error}")
             continue
         place = (path.parent.resolve(), row["dataset"], int(row["k_shot"]))
         try:
             add_all(_cell(cells, place, seed, row["task"], row["class"]), metrics, path)
         except DisagreementError as error:
-            reject(path, f"line {line}: {error}; {row['class']} of this run is left out")
-
-
-def _metrics_of_row(row: dict[str, Any]) -> list[Metric]:
-    task, mode = row["task"], row["mode"]
-    if task not in TASKS or mode not in MODES or not row["class"] or not row["dataset"]:
-        raise InputError("has no task (cls, seg), mode, class or dataset that is known")
-    if not re.fullmatch(r"[0-9]{1,6}", row["k_shot"] or ""):
-        raise InputError(f"k_shot is {row['k_shot']!r}, not a whole number")
-    metrics = [_reported(task, mode, row["auroc"], row)]
-    for branch in ("semantic", "memory"):
-        value = row.get(f"{branch}_auroc")
-        if value and task == "cls":
-            metrics.append(_reported("cls", branch, value, {}))
-        elif value and mode == "max":
-            metrics.append(estimate(branch, fraction(value, f"{branch}_auroc")))
-    return metrics
+            problems.append(f"{error}; {row['class']} of this run is left out")
+        reject_problems(path, line, problems, reject)
 
 
 def _read_metadata(path: Path, cells: dict[RunKey, dict[str, ImportedCell]], options: ImportOptions) -> None:
@@ -166,18 +155,6 @@ def _read_metadata(path: Path, cells: dict[RunKey, dict[str, ImportedCell]], opt
     if cell.scores is None or result.labels is not None:
         cell.scores, cell.scores_file = result, path
     cell.files.add(path)
-
-
-def _reported(task: Any, mode: str, percent: object, row: dict[str, Any]) -> Metric:
-    branch, note = mode, None
-    if mode == "oracle" and task == "seg":
-        branch, note = "reported_oracle", "called oracle in its source, where it equals max"
-    elif mode == "oracle":
-        note = "upper bound: picks a branch per image with the label's help"
-        if row.get("oracle_semantic_ratio"):
-            share = fraction(row["oracle_semantic_ratio"], "oracle_semantic_ratio") * 100
-            note += f"; semantic for {share:.2f} % of the images"
-    return reported(LEVEL_OF_TASK[task], branch, percent, where=f"the AUROC of mode {mode}", note=note)
 
 
 def _cell(
@@ -251,20 +228,12 @@ def _same_scores(one: CategoryResult, other: CategoryResult) -> bool:
     )
 
 
-def _csv_header(path: Path) -> list[str]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            return next(csv.reader([file.readline(65536)]), [])
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return []
-
-
 def _is_result(path: Path) -> bool:
-    return path.parent.name == "gate_results" and path.suffix == ".json"
+    return path.parent.name == "gate_results" and is_json(path)
 
 
 def _is_metadata(path: Path) -> bool:
-    return path.parent.parent.name == "metadata" and path.parent.name in TASKS and path.suffix == ".json"
+    return path.parent.parent.name == "metadata" and path.parent.name in TASKS and is_json(path)
 
 
 def _holds_modes(content: dict[str, Any]) -> bool:

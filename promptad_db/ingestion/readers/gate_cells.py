@@ -14,6 +14,7 @@ from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Metric, Task
 from promptad_db.scoring import score_category
 
 KIND = "gate"
+METHOD = "PromptAD"
 
 
 AGREEMENT = 1e-11
@@ -58,12 +59,12 @@ def assembled(key: RunKey, cells: dict[str, ImportedCell], options: ImportOption
     run = ImportedRun(
         kind=KIND,
         experiment=options.experiment or root.name,
-        method=options.method or "PromptAD",
+        method=options.method or METHOD,
         task=task,
         dataset=dataset,
         k_shot=k_shot,
         seed=seed,
-        selection="best_on_test",
+        selection="best_on_test" if options.method in (None, METHOD) else "unknown",
     )
     for category, cell in sorted(cells.items()):
         if cell.refused or not (cell.numbers or cell.scores):

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from promptad_db.errors import InputError
-from promptad_db.records import CategoryResult, Metric, Render, RunInfo, Selection, Task
+from promptad_db.records import CategoryResult, Render, RunInfo, Selection, Task
 
 Reject = Callable[[Path, str], None]
 
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What the user tells beside the paths: for what the files themselves do not say."""
+    """What the user tells beside the paths: ``experiment`` and ``method`` in place of what the files tell or their format
+    suggests, the others for what the files themselves do not say.
+    """
 
     experiment: str | None = None
     method: str | None = None
@@ -61,7 +61,10 @@ class Deferred(MutableMapping[str, CategoryResult]):
 
 @dataclass
 class ImportedRun:
-    """One run as foreign files tell it, category by category."""
+    """One run as foreign files tell it, category by category.
+
+    ``assumed`` says, by field, from what a value was taken that the files do not tell; ``notes`` are for the user.
+    """
 
     kind: str
     experiment: str
@@ -74,9 +77,11 @@ class ImportedRun:
     selection: Selection = "unknown"
     render: Render | None = None
     model: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
     categories: MutableMapping[str, CategoryResult] = field(default_factory=dict)
     files: set[Path] = field(default_factory=set)
     origins: dict[str, Path] = field(default_factory=dict)
+    assumed: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def origin(self, category: str) -> Path:
@@ -105,9 +110,10 @@ class ImportedRun:
             finished_at=created_at,
             status="finished",
             model=self.model,
+            config=self.config,
             selection=self.selection,
             render=self.render,
-            source=source,
+            source={**source, "assumed": self.assumed} if self.assumed else source,
         )
 
 
@@ -121,24 +127,6 @@ class Reader(Protocol):
     def read(self, paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Iterator[ImportedRun]:
         """The runs that these files tell; a file that cannot be trusted goes to ``reject`` with the reason."""
         ...
-
-
-def reported(
-    level: str, branch: str, percent: object, *, where: str, precision: float = 0.0, note: str | None = None
-) -> Metric:
-    """A reported AUROC, given in percent; InputError when it is no number between 0 and 100."""
-    return Metric(level, branch, "auroc", fraction(percent, where), "reported", precision=precision, note=note)  # type: ignore[arg-type]
-
-
-def fraction(percent: object, where: str) -> float:
-    """A percentage as a fraction; InputError when it is no number between 0 and 100."""
-    try:
-        value = float(percent)  # type: ignore[arg-type]
-    except (OverflowError, TypeError, ValueError) as error:
-        raise InputError(f"{where} is {percent!r}, not a number") from error
-    if isinstance(percent, bool) or not math.isfinite(value) or not 0 <= value <= 100:  # noqa: PLR2004
-        raise InputError(f"{where} is {percent!r}, not a percentage between 0 and 100")
-    return value / 100
 
 
 def image_names(count: int) -> list[str]:

@@ -4,71 +4,159 @@
     mvtec,bottle,1,111,cls,semantic,good/000.png,0,0.12
     mvtec,bottle,1,111,cls,memory,good/000.png,0,0.08
 
-The columns stand in any order; ``experiment``, ``method``, ``variant`` and ``defect_type`` may stand beside them, ``seed``
-may be missing. A category is taken whole or not at all: each of its branches must hold each of its images once.
+The columns stand in any order and in any case; ``experiment``, ``method``, ``variant``, ``model``, ``backbone``,
+``checkpoint`` and ``defect_type`` may stand beside them, all but the last tell runs apart; ``seed`` may be missing, and
+what options or ``key=value`` folders tell. Instead of ``branch`` and ``score``
+there may be a column of scores for each branch. A branch is taken whole or not at all: it must hold each image of its
+category once.
+
+A file for each branch is as good: files of one folder that hold different branches of the same cells are one run, called
+after the folder.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptad_db.errors import InputError
-from promptad_db.ingestion.readers.columns import REQUIRED, RUN, Table, column_names, first_come, load
 from promptad_db.ingestion.readers.imported import Deferred, ImportedRun, ImportOptions, Reject
-from promptad_db.limits import LARGEST_NAMES, MOST_IMAGES
-from promptad_db.records import CategoryResult
-from promptad_db.scoring import score_category
+from promptad_db.ingestion.readers.joined import joined, with_numbers
+from promptad_db.ingestion.readers.plausibility import label_note
+from promptad_db.ingestion.readers.reported_cells import SEPARATE, variant_of
+from promptad_db.ingestion.readers.table_cells import category_of, sound_rows
+from promptad_db.ingestion.readers.table_files import is_parquet, layout_of, partitions, spelled
+from promptad_db.ingestion.readers.table_load import column_names, default_experiment, load
+from promptad_db.ingestion.readers.table_shape import OPTIONAL, REQUIRED, RUN, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
+    from promptad_db.ingestion.readers.columns import Table
+    from promptad_db.records import CategoryResult
+
 KIND = "long-table"
+_SHOWN = 10
+
+RunKey = tuple[Any, ...]
+
+
+class _Piece(NamedTuple):
+    """The rows of one category of one run in one file, the branches in them, and what to say of their labels."""
+
+    key: RunKey
+    table: Table
+    rows: NDArray[np.int64]
+    path: Path
+    category: str
+    branches: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+
+    def result(self) -> CategoryResult:
+        """The scores; InputError for rows that do not fit together."""
+        return category_of(self.table, self.rows)
+
+    def reject(self, reason: object, reject: Reject) -> None:
+        *_, dataset, k_shot, seed, _task = self.key
+        reject(self.path, f"{self.category or 'no category'} ({dataset}, K = {k_shot}, seed {seed}): {reason}")
 
 
 def recognise(path: Path) -> bool:
     """A CSV or Parquet with the required columns; or a broken Parquet, as no other reader would say what is wrong."""
     try:
-        return set(REQUIRED) <= set(column_names(path))
+        return shape_of(column_names(path)).complete(set(partitions(path)))
     except InputError:
-        return path.suffix == ".parquet"
+        return is_parquet(path)
+
+
+def is_named_otherwise(path: Path) -> bool:
+    """Whether a file of another suffix begins as a long table does."""
+    try:
+        return shape_of(spelled(layout_of(path).header, (*REQUIRED, *OPTIONAL))).complete(set(partitions(path)))
+    except InputError:
+        return False
+
+
+def is_near(path: Path) -> bool:
+    """Whether a table holds scores of images, though not all that a long table needs."""
+    names = set(column_names(path))
+    return "image" in names and ("score" in names or shape_of(sorted(names)).branches is not None)
+
+
+def lacking(path: Path) -> str:
+    """Why a table that can be read is no long table."""
+    names = column_names(path)
+    missing = shape_of(names).lacking
+    if not names:
+        return "it has no header"
+    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return f"its columns are {shown}; a long table would need {', '.join(missing)} as well"
 
 
 def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Iterator[ImportedRun]:
     """One run per experiment, method, variant, dataset, K and seed, also where several files hold its categories."""
-    runs: dict[tuple[Any, ...], ImportedRun] = {}
+    pieces: list[_Piece] = []
     for path in sorted(paths):
         try:
             table = load(path, options)
-            for rows in table.categories():
-                _read_category(table, rows, path, runs, reject)
+            pieces += (piece for rows in table.categories() if (piece := _piece(table, rows, path, reject)))
         except InputError as error:
             reject(path, str(error))
+    runs: dict[RunKey, ImportedRun] = {}
+    cells: dict[tuple[RunKey, str], list[_Piece]] = {}
+    for piece in _of_one_experiment(pieces, options):
+        try:
+            run = runs.get(piece.key) or _run(piece.key)
+            _add(run, piece, cells.setdefault((piece.key, piece.category), []))
+            runs[piece.key] = run
+        except InputError as error:
+            piece.reject(error, reject)
     for key in sorted(runs, key=str):
         yield runs[key]
 
 
-def _read_category(
-    table: Table, rows: NDArray[np.int64], path: Path, runs: dict[tuple[Any, ...], ImportedRun], reject: Reject
-) -> None:
+def _piece(table: Table, rows: NDArray[np.int64], path: Path, reject: Reject) -> _Piece | None:
+    """The rows of a category that are sound; what is wrong with the others is named."""
     key = tuple(table.value(name, rows[0]) for name in RUN)
+    piece = _Piece(key, table, rows, path, table.value("category", rows[0]))
     try:
-        run = runs.get(key) or _run(*key)
-        _add(run, table, rows, path)
-        runs[key] = run
+        _run(key)
+        sound, problems = sound_rows(table, rows)
+        piece = piece._replace(rows=sound)
+        result = piece.result()
     except InputError as error:
-        category, (*_, dataset, k_shot, seed, _task) = table.value("category", rows[0]), key
-        reject(path, f"{category or 'no category'} ({dataset}, K = {k_shot}, seed {seed}): {error}")
+        piece.reject(error, reject)
+        return None
+    for problem in problems:
+        piece.reject(problem, reject)
+    return piece._replace(branches=frozenset(result.scores), notes=tuple(label_note(path, result)))
 
 
-def _run(
-    experiment: str, method: str, variant: str, dataset: object, k_shot: object, seed: object, task: object
-) -> ImportedRun:
+def _of_one_experiment(pieces: list[_Piece], options: ImportOptions) -> Iterator[_Piece]:
+    """The pieces, where files of a folder hold different branches of the same runs with the folder as experiment.
+
+    Files that are called after their experiment, or where one holds all the branches of the others, stay apart.
+    """
+    held: dict[tuple[Path, RunKey], dict[Path, set[str]]] = {}
+    for piece in pieces:
+        if not options.experiment and piece.key[0] == default_experiment(piece.path):
+            place = held.setdefault((piece.path.parent, piece.key[1:]), {})
+            place.setdefault(piece.path, set()).update(piece.branches)
+    for piece in pieces:
+        files = held.get((piece.path.parent, piece.key[1:]), {})
+        everything = set().union(*files.values())
+        if piece.path in files and all(branches < everything for branches in files.values()):
+            folder = piece.path.resolve().parent.name or piece.key[0]
+            piece = piece._replace(key=(folder, *piece.key[1:]))  # noqa: PLW2901 - the same rows
+        yield piece
+
+
+def _run(key: RunKey) -> ImportedRun:
+    experiment, method, variant, model, backbone, checkpoint, dataset, k_shot, seed, task = key
     if task != "cls":
         raise InputError(f"task is {task!r}: a long table holds one score an image; seg needs anomaly maps")
     if not isinstance(dataset, str):
@@ -77,100 +165,37 @@ def _run(
         raise InputError(f"k_shot is {k_shot!r}, not a number of images", "give --k-shot" if k_shot is None else "")
     if seed is not None and not isinstance(seed, int):
         raise InputError(f"seed is {seed!r}, not a whole number")
-    return ImportedRun(KIND, experiment, method, "cls", dataset, k_shot, seed, variant, categories=Deferred())
+    config = {"checkpoint": checkpoint} if checkpoint else {}
+    if model or backbone or checkpoint:
+        variant = variant_of("" if variant == "baseline" else variant, model, backbone, config=config)
+    names = {"name": backbone or model} if backbone or model else {}
+    return ImportedRun(
+        KIND, experiment, method, "cls", dataset, k_shot, seed, variant,
+        model=names, config=config, categories=Deferred(),
+    )  # fmt: skip
 
 
-def _add(run: ImportedRun, table: Table, rows: NDArray[np.int64], path: Path) -> None:
+def _add(run: ImportedRun, piece: _Piece, before: list[_Piece]) -> None:
     """A category is checked at once, and scored when it is asked for."""
-    result = _category(table, rows)
-    known = run.categories.get(result.category)
-    if known is None:
-        run.categories.defer(result.category, partial(_scored, table, rows))  # type: ignore[attr-defined]
-    elif _content(known) != _content(_scored(table, rows)):
-        others = ", ".join(str(file) for file in sorted(run.files))
-        raise InputError(f"it is in {others} already, with other scores; all of a category must be in one file")
-    run.files.add(path)
+    if before:
+        files = ", ".join(dict.fromkeys(str(known.path) for known in before))
+        try:
+            joined(_whole(before), piece.result())
+        except InputError as error:
+            raise InputError(f"it is in {files} already, {error}", SEPARATE) from error
+    run.notes += piece.notes
+    before.append(piece)
+    run.categories.defer(piece.category, partial(_scored, before))  # type: ignore[attr-defined]
+    run.files.add(piece.path)
+    run.origins.setdefault(piece.category, piece.path)
 
 
-def _scored(table: Table, rows: NDArray[np.int64]) -> CategoryResult:
-    result = _category(table, rows)
-    result.metrics = score_category(result, None)
-    return result
+def _whole(pieces: list[_Piece]) -> CategoryResult:
+    whole = pieces[0].result()
+    for piece in pieces[1:]:
+        whole = joined(whole, piece.result())
+    return whole
 
 
-def _content(result: CategoryResult) -> tuple[object, ...]:
-    labels = None if result.labels is None else result.labels.tolist()
-    scores = {branch: scores.tolist() for branch, scores in result.scores.items()}
-    return result.images, labels, result.defect_types, scores
-
-
-def _category(table: Table, rows: NDArray[np.int64]) -> CategoryResult:
-    """The scores of one category; InputError for rows that do not fit together."""
-    for column in ("category", "branch", "image"):
-        empty = rows[table.codes[column][rows] == table.empty.get(column, -1)]
-        if empty.size:
-            raise InputError(f"{table.where(empty[0])}: {column} is empty")
-    bad = rows[~np.isfinite(table.scores[rows])]
-    if bad.size:
-        given = f"{table.no_numbers[bad[0]]!r} " if bad[0] in table.no_numbers else ""
-        raise InputError(f"{table.where(bad[0])}: score {given}is not a finite number")
-    first, image_of_row = _images(table, rows)
-    result = CategoryResult(table.value("category", rows[0]), table.listed("image", table.codes["image"][first]))
-    result.scores = dict(_branches(table, rows, image_of_row, result.images))
-    for column in ("label", "defect_type"):
-        codes = table.codes[column]
-        other = rows[codes[rows] != codes[first][image_of_row]]
-        if other.size:
-            row, image = other[0], table.value("image", other[0])
-            raise InputError(f"{table.where(row)}: another {column} of image {image!r} than further up")
-    result.labels = _labels(table, first)
-    defect_types = table.listed("defect_type", table.codes["defect_type"][first])
-    result.defect_types = defect_types if any(defect_types) else None
-    return result
-
-
-def _images(table: Table, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """The first row of each image, in the order of the file, and for each row the number of its image."""
-    image_of_row, count = first_come(table.codes["image"][rows])
-    if count > MOST_IMAGES:
-        raise InputError(f"it has {count:,} images, more than {MOST_IMAGES:,}")
-    if (size := table.image_bytes(rows)) > LARGEST_NAMES:
-        raise InputError(f"the names of its images take {size:,} bytes in all rows, more than {LARGEST_NAMES:,}")
-    first = np.empty(count, dtype=np.int64)
-    first[image_of_row[::-1]] = rows[::-1]  # of several rows the last one stays
-    return first, image_of_row
-
-
-def _branches(
-    table: Table, rows: NDArray[np.int64], image_of_row: NDArray[np.int32], images: list[str]
-) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    codes = table.codes["branch"][rows]
-    _, first, counts = np.unique(codes, return_index=True, return_counts=True)
-    of_branches = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
-    for mine in (of_branches[index] for index in np.argsort(first)):
-        branch, shown = table.value("branch", rows[mine[0]]), image_of_row[mine]
-        distinct, where = np.unique(shown, return_index=True)
-        if distinct.size < shown.size:
-            second = np.setdiff1d(np.arange(shown.size), where)[0]
-            image = images[shown[second]]
-            raise InputError(f"{table.where(rows[mine[second]])}: image {image!r} stands twice in branch {branch!r}")
-        if distinct.size < len(images):
-            lacking = np.setdiff1d(np.arange(len(images)), distinct)
-            raise InputError(f"branch {branch!r} lacks {lacking.size} images, such as {images[lacking[0]]!r}")
-        scores = np.empty(len(images))
-        scores[shown] = table.scores[rows[mine]]
-        yield branch, scores
-
-
-def _labels(table: Table, first: NDArray[np.int64]) -> NDArray[np.int8] | None:
-    labels = table.listed("label", table.codes["label"][first])
-    if all(label is None for label in labels):
-        return None
-    for row, label in zip(first, labels, strict=True):
-        if not isinstance(label, int):
-            raise InputError(f"{table.where(row)}: label {label or ''!r} is not 0 (normal) or 1 (anomalous)")
-    anomalous = sum(labels)
-    if anomalous in (0, len(labels)):
-        classes = f"{anomalous} anomalous and no normal" if anomalous else f"{len(labels)} normal and no anomalous"
-        raise InputError(f"one class only: {classes} image, no AUROC can come from it")
-    return np.array(labels, dtype=np.int8)
+def _scored(pieces: list[_Piece]) -> CategoryResult:
+    return with_numbers(_whole(pieces))

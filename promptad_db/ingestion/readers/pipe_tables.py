@@ -14,7 +14,8 @@ them its pixel score is the sum, its image score half the sum, of text and memor
 
 Percents, rounded to one decimal, of which tabulate drops trailing zeros: the precision is 0.1 points, or finer where a
 fork prints more. The row ``mean`` is no category; a table without it was cut. AnomalyCLIP appends to its log: of a
-category that two tables tell differently nothing is taken but the first, and it is named.
+category that two tables tell differently nothing is taken but the first, and it is named. Where arguments before the
+tables tell their models, checkpoints or other settings apart, each is a run of its own.
 """
 
 from __future__ import annotations
@@ -23,37 +24,47 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptad_db.errors import InputError
+from promptad_db.ingestion.readers.plausibility import PERCENT, Numbers, is_mean
 from promptad_db.ingestion.readers.reported_cells import (
     DATASETS,
+    Column,
     ReportedCells,
     Setting,
-    read_lines,
-    reported_metric,
+    cells_of_row,
+    reject_problems,
     told,
+    variant_of,
     written_step,
 )
+from promptad_db.ingestion.readers.table_files import by_column, read_lines
 from promptad_db.limits import LARGEST_TEXT
-from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Level, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from promptad_db.ingestion.readers.imported import ImportedRun, ImportOptions, Reject
+    from promptad_db.records import Task
 
 KIND = "pipe-table"
 SUFFIXES = (".txt", ".log")
-COLUMNS: dict[str, tuple[Level, str]] = {
-    "pixel_auroc": ("pixel", "auroc"), "pixel_aupro": ("pixel", "aupro"), "image_auroc": ("image", "auroc"),
-    "image_ap": ("image", "ap"), "auroc_px": ("pixel", "auroc"), "f1_px": ("pixel", "f1_max"), "ap_px": ("pixel", "ap"),
-    "aupro": ("pixel", "aupro"), "auroc_sp": ("image", "auroc"), "f1_sp": ("image", "f1_max"), "ap_sp": ("image", "ap"),
+COLUMNS: dict[str, tuple[Task, str]] = {
+    "pixel_auroc": ("seg", "auroc"), "pixel_aupro": ("seg", "aupro"), "image_auroc": ("cls", "auroc"),
+    "image_ap": ("cls", "ap"), "auroc_px": ("seg", "auroc"), "f1_px": ("seg", "f1_max"), "ap_px": ("seg", "ap"),
+    "aupro": ("seg", "aupro"), "auroc_sp": ("cls", "auroc"), "f1_sp": ("cls", "f1_max"), "ap_sp": ("cls", "ap"),
 }  # fmt: skip
 METHODS = {"image_auroc": "AnomalyCLIP", "pixel_auroc": "AnomalyCLIP", "auroc_sp": "APRIL-GAN", "auroc_px": "APRIL-GAN"}
 
-_HEADER = re.compile(r"^\|\s*objects\s*\|.*\b(pixel_auroc|image_auroc|auroc_px|auroc_sp)\b", re.MULTILINE)
-_ARGUMENT = re.compile(r" - INFO: (\w+): (.*)$")
+_HEADER = re.compile(
+    r"^\|\s*objects\s*\|.*\b(pixel_auroc|image_auroc|auroc_px|auroc_sp)\b", re.MULTILINE | re.IGNORECASE
+)
+_ARGUMENT = re.compile(r" - INFO: (\w+): ?(.*)$")
 _WHOLE = re.compile(r"\d{1,18}")
 _ONE_DECIMAL = 0.1
+_NO_SETTINGS = {
+    "dataset", "mode", "k_shot", "seed", "model", "pretrained", "data_path", "train_data_path", "save_path", "device",
+    "loss", "time",
+}  # fmt: skip
 
 
 class _Table(NamedTuple):
@@ -80,29 +91,39 @@ def read(paths: Sequence[Path], options: ImportOptions, reject: Reject) -> Itera
     cells = ReportedCells(KIND)
     for path in sorted(paths):
         try:
-            for table in _tables(read_lines(path)):
-                _add_table(path, table, options, cells, reject)
+            tables = list(_tables(read_lines(path)))
         except InputError as error:
             reject(path, str(error))
+            continue
+        for table in tables:
+            try:
+                _add_table(path, table, options, cells, reject)
+            except InputError as error:
+                reject(path, str(error))
     yield from cells.runs()
 
 
 def _tables(text: str) -> Iterator[_Table]:
+    """The tables of a log. Arguments stay in force until they are logged again, all of them or one."""
     arguments: dict[str, str] = {}
     table: _Table | None = None
+    fresh = False
     for number, line in enumerate(text.splitlines(), start=1):
         if line.startswith("|"):
             cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
             if _HEADER.match(line):
-                table = _Table(cells, [], dict(arguments))
-            elif table is not None and not set(line) <= set("|:- "):
+                table = _Table([cell.lower() for cell in cells], [], dict(arguments))
+            elif table is not None and any(cells) and not set(line) <= set("|:- "):
                 table.rows.append((number, cells))
-        else:
-            if table is not None:
-                yield table
-                table, arguments = None, {}
-            if match := _ARGUMENT.search(line):
-                arguments[match[1]] = match[2].strip()
+            continue
+        if table is not None:
+            yield table
+            table, fresh = None, True
+        if match := _ARGUMENT.search(line):
+            if fresh and match[1] == next(iter(arguments), None):
+                arguments = {}
+            fresh = False
+            arguments[match[1]] = match[2].strip()
     if table is not None:
         yield table
 
@@ -111,41 +132,31 @@ def _add_table(path: Path, table: _Table, options: ImportOptions, cells: Reporte
     if len(set(table.columns)) < len(table.columns):
         raise InputError("two columns of its table have the same name")
     last = table.rows[-1][1] if table.rows else []
-    if len(last) != len(table.columns) or last[0] != "mean":
+    if len(last) != len(table.columns) or not is_mean(last[0]):
         raise InputError("its table does not end with the row mean: the file was cut")
-    numbers = [text for _, row in table.rows for text in row[1:]]
-    if all(text in ("0", "1") or text.startswith(("0.", "1.0")) for text in numbers):
-        raise InputError("the numbers of its table look like fractions; percents are expected")
-    step = min(written_step(numbers), _ONE_DECIMAL) / 100
+    rows = [(line, row) for line, row in table.rows if not is_mean(row[0])]
     setting = _setting(path, table, options)
     branch = "semantic" if setting.k_shot == 0 else "mean"
-    for line, row in table.rows[:-1]:
+    columns = [Column(name, task, branch, metric) for name, (task, metric) in COLUMNS.items() if name in table.columns]
+    numbers = Numbers(PERCENT, _numbers_of(table.columns, rows))
+    for reason in numbers.refusal():
+        reject(path, reason)
+    step = min(written_step(text for _, row in table.rows for text in row[1:]), _ONE_DECIMAL) / 100
+    for line, row in rows:
         try:
-            by_column = _by_column(table.columns, row)
-            for task in LEVEL_OF_TASK:
-                result = _cell(by_column, task, branch, step)
-                if result.metrics:
-                    cells.add(setting._replace(task=task), result, path)
+            results, problems = cells_of_row(row[0], by_column(table.columns, row), columns, numbers, step)
+            problems += cells.add_row(setting, results, path)
         except InputError as error:
-            reject(path, f"line {line}: {error}")
+            problems = [str(error)]
+        reject_problems(path, line, problems, reject)
 
 
-def _by_column(columns: list[str], row: list[str]) -> dict[str, str]:
-    if len(row) != len(columns):
-        raise InputError(f"has {len(row)} cells, the header {len(columns)}")
-    return dict(zip(columns, row, strict=True))
-
-
-def _cell(row: dict[str, str], task: Task, branch: str, step: float) -> CategoryResult:
-    category = row["objects"]
-    metrics = [
-        reported_metric(
-            level, branch, metric, row[column], where=f"{column} of {category}", precision=step, percent=True
-        )
-        for column, (level, metric) in COLUMNS.items()
-        if level == LEVEL_OF_TASK[task] and row.get(column)
-    ]
-    return CategoryResult(category, metrics=metrics)
+def _numbers_of(columns: list[str], rows: list[tuple[int, list[str]]]) -> dict[str, list[str]]:
+    return {
+        name: [row[index] for _, row in rows if index < len(row)]
+        for index, name in enumerate(columns)
+        if name in COLUMNS
+    }
 
 
 def _setting(path: Path, table: _Table, options: ImportOptions) -> Setting:
@@ -153,20 +164,27 @@ def _setting(path: Path, table: _Table, options: ImportOptions) -> Setting:
     if method is None:
         raise InputError(f"its table has none of the columns {', '.join(METHODS)}")
     told_by_log = table.arguments
-    k_shot = options.k_shot
-    if told_by_log.get("mode") == "zero_shot" or (method == "AnomalyCLIP" and k_shot is None):
+    k_shot, assumed = options.k_shot, {} if options.method else {"method": "the columns"}
+    if told_by_log.get("mode") == "zero_shot":
         k_shot = 0
     elif _WHOLE.fullmatch(told_by_log.get("k_shot", "")):
         k_shot = int(told_by_log["k_shot"])
-    seed = told_by_log.get("seed", "")
-    dataset = told_by_log.get("dataset", "")
+    elif method == "AnomalyCLIP" and k_shot is None:
+        k_shot = 0
+        assumed |= {} if options.method in (None, method) else {"k_shot": "the columns"}
+    seed, dataset = told_by_log.get("seed", ""), told_by_log.get("dataset", "")
+    names = [told_by_log.get(name, "") for name in ("model", "pretrained")]
+    config = {name: value for name, value in told_by_log.items() if value and name not in _NO_SETTINGS}
     return Setting(
         experiment=options.experiment or path.resolve().parent.name or KIND,
         method=options.method or method,
-        variant="baseline",
+        variant=variant_of(*names, config=config),
         task="cls",
         dataset=told(DATASETS.get(dataset, dataset) or options.dataset, "dataset", "--dataset"),
         k_shot=told(k_shot, "K", "--k-shot"),
         seed=int(seed) if _WHOLE.fullmatch(seed) else options.seed,
-        backbone=told_by_log.get("model", ""),
+        backbone=names[0],
+        pretrained=names[1],
+        config=tuple(sorted(config.items())),
+        assumed=tuple(assumed.items()),
     )

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
+import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptad_db.errors import InputError
-from promptad_db.ingestion.readers.imported import ImportedRun, fraction
-from promptad_db.limits import MOST_CELLS, MOST_LINES
-from promptad_db.records import CategoryResult, Level, Metric, Selection, Task
-from promptad_db.storage.files import read_text
+from promptad_db.ingestion.readers.imported import ImportedRun
+from promptad_db.records import LEVEL_OF_TASK, CategoryResult, Metric, Selection, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-DATASETS = {"MVTec": "mvtec", "MVTecAD": "mvtec", "mvtec": "mvtec", "VisA": "visa", "Visa": "visa", "visa": "visa"}
+    from promptad_db.ingestion.readers.imported import Reject
+    from promptad_db.ingestion.readers.plausibility import Numbers
 
-_HEAD = 1 << 16
+DATASETS = {"MVTec": "mvtec", "MVTecAD": "mvtec", "mvtec": "mvtec", "VisA": "visa", "Visa": "visa", "visa": "visa"}
+SEPARATE = "to keep both, import one of them by itself under another --experiment"
+
 _FULL_DOUBLE = 7  # a file with more decimals than that holds floats as they are, not rounded ones
 _DECIMALS = re.compile(r"\d*\.(\d+)(e-?\d+)?", re.IGNORECASE)
+_LONGEST_VARIANT = 200
+
+
+class Column(NamedTuple):
+    """A column that holds the numbers of one metric."""
+
+    name: str
+    task: Task
+    branch: str
+    metric: str
 
 
 class Setting(NamedTuple):
-    """What makes a run of an imported cell, and the backbone where the file tells it."""
+    """What makes a run of an imported cell. ``config`` holds the hyper-parameters that the file tells; ``assumed`` says,
+    by field, from what a value was taken that no file tells.
+    """
 
     experiment: str
     method: str
@@ -37,7 +48,10 @@ class Setting(NamedTuple):
     k_shot: int
     seed: int | None
     backbone: str = ""
+    pretrained: str = ""
     selection: Selection = "unknown"
+    config: tuple[tuple[str, str], ...] = ()
+    assumed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
@@ -48,14 +62,26 @@ class ReportedCells:
     cells: dict[tuple[Setting, str], CategoryResult] = field(default_factory=dict)
     sources: dict[tuple[Setting, str], Path] = field(default_factory=dict)
     more: dict[Setting, set[Path]] = field(default_factory=dict)
+    notes: dict[Setting, list[str]] = field(default_factory=dict)
 
     def add(self, setting: Setting, result: CategoryResult, path: Path) -> None:
         """Take one cell; InputError when another row or file tells other numbers for it."""
         known = self.cells.setdefault((setting, result.category), result)
         source = self.sources.setdefault((setting, result.category), path)
         if known.metrics != result.metrics:
-            where = "further up" if source == path else f"in {source}"
-            raise InputError(f"{result.category} has other numbers here than {where}")
+            if source == path:
+                raise InputError(f"{result.category} has other numbers here than further up")
+            raise InputError(f"{result.category} has other numbers here than in {source}", SEPARATE)
+
+    def add_row(self, setting: Setting, results: Iterable[tuple[Task, CategoryResult]], path: Path) -> list[str]:
+        """Take the cells of one row, each for itself; what is wrong with some of them."""
+        problems: list[str] = []
+        for task, result in results:
+            try:
+                self.add(setting._replace(task=task), result, path)
+            except InputError as error:
+                problems.append(str(error))
+        return list(dict.fromkeys(problems))
 
     def extend(self, setting: Setting, result: CategoryResult, path: Path) -> None:
         """Put scores and times to a cell; the numbers that were told for it stay first."""
@@ -69,31 +95,55 @@ class ReportedCells:
         """One run a setting, in the order of their names."""
         runs: dict[Setting, ImportedRun] = {}
         for setting, category in sorted(self.cells, key=str):
-            told = setting._asdict()
-            backbone = told.pop("backbone")
-            run = runs.setdefault(setting, ImportedRun(self.kind, **told, model={"name": backbone} if backbone else {}))
+            run = runs.get(setting)
+            if run is None:
+                run = runs[setting] = _run(self.kind, setting)
+                run.notes += self.notes.get(setting, [])
             run.categories[category] = self.cells[setting, category]
             run.origins[category] = self.sources[setting, category]
             run.files |= {run.origins[category], *self.more.get(setting, ())}
         yield from runs.values()
 
 
-def reported_metric(
-    level: Level, branch: str, metric: str, value: object, *, where: str, precision: float, percent: bool = False
-) -> Metric:
-    """A number of a file, a fraction or else in ``percent``; ``precision`` is a fraction."""
-    number = fraction(value, where) if percent else _fraction_as_written(value, where)
-    return Metric(level, branch, metric, number, "reported", precision=precision)
+def _run(kind: str, setting: Setting) -> ImportedRun:
+    fields = setting._asdict()
+    names = {"name": fields.pop("backbone"), "pretrained": fields.pop("pretrained")}
+    model = {name: value for name, value in names.items() if value}
+    config, assumed = dict(fields.pop("config")), dict(fields.pop("assumed"))
+    return ImportedRun(kind, **fields, model=model, config=config, assumed=assumed)
 
 
-def _fraction_as_written(value: object, where: str) -> float:
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (OverflowError, TypeError, ValueError) as error:
-        raise InputError(f"{where} is {value!r}, not a number") from error
-    if isinstance(value, bool) or not 0 <= number <= 1:
-        raise InputError(f"{where} is {value!r}, not a fraction between 0 and 1")
-    return number
+def cells_of_row(
+    category: str,
+    row: Mapping[str, object],
+    columns: Sequence[Column],
+    numbers: Numbers,
+    precision: float,
+) -> tuple[list[tuple[Task, CategoryResult]], list[str]]:
+    """The cells that a row tells, by task, and what is wrong with its other numbers; ``precision`` is a fraction."""
+    results: dict[Task, CategoryResult] = {}
+    problems: list[str] = []
+    for column in columns:
+        if column.name not in row:
+            continue
+        where = f"{column.name} of {category}"
+        try:
+            value = numbers.fraction(column.name, row.get(column.name), where, column.metric)
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        if value is not None:
+            metric = Metric(
+                LEVEL_OF_TASK[column.task], column.branch, column.metric, value, "reported", precision=precision
+            )
+            results.setdefault(column.task, CategoryResult(category)).metrics.append(metric)
+    return list(results.items()), problems
+
+
+def reject_problems(path: Path, line: int, problems: Sequence[str], reject: Reject) -> None:
+    """Name what is wrong with some numbers of a row, in one line."""
+    if problems:
+        reject(path, f"line {line}: {'; '.join(problems)}")
 
 
 def written_step(texts: Iterable[str]) -> float:
@@ -113,40 +163,11 @@ def told(value: Any, what: str, option: str) -> Any:
     return value
 
 
-def csv_header(path: Path) -> list[str]:
-    """The names of the columns, leniently read; none when the file is no CSV."""
-    if path.suffix.lower() != ".csv":
-        return []
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_HEAD)
-        encoding = "utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-        return [name.strip() for name in next(csv.reader(io.StringIO(raw.decode(encoding, errors="replace"))), [])]
-    except (OSError, csv.Error):
-        return []
-
-
-def read_lines(path: Path) -> str:
-    """The text of a small CSV or a log; InputError for one with too many lines or cells, each of which is an object."""
-    text = read_text(path)
-    if text.count("\n") + text.count("\r") > 2 * MOST_LINES or text.count(",") > MOST_CELLS:
-        raise InputError(f"holds more than {MOST_LINES:,} lines or {MOST_CELLS:,} cells")
-    return text
-
-
-def csv_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Every row of a CSV file by its columns, with its line; InputError for a file or a row that is broken."""
-    reader = csv.reader(io.StringIO(read_lines(path), newline=""), strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        rows = [(reader.line_num, cells) for cells in reader if cells]
-    except csv.Error as error:
-        raise InputError(f"not a readable CSV file ({error})") from error
-    if not rows:
-        raise InputError("holds no rows")
-    if len(set(header)) < len(header):
-        raise InputError("two columns have the same name")
-    for line, cells in rows:
-        if len(cells) != len(header):
-            raise InputError(f"line {line} has {len(cells)} cells, the header {len(header)}; nothing of it is taken")
-    return [(line, dict(zip(header, cells, strict=True))) for line, cells in rows]
+def variant_of(*names: str | None, config: Mapping[str, str] | None = None) -> str:
+    """The name of a variant by all that is known of it: the model first, then each setting by its last name."""
+    words = [name for name in names if name]
+    words += [f"{name.rpartition('.')[2]}={value}" for name, value in sorted((config or {}).items())]
+    text = " ".join(words) or "baseline"
+    if len(text) <= _LONGEST_VARIANT:
+        return text
+    return f"{text[:_LONGEST_VARIANT]}... {hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -10,18 +10,32 @@ import numpy as np
 from promptad_db import run_folder
 from promptad_db.datasets.image_names import image_names
 from promptad_db.errors import InputError
+from promptad_db.ingestion.readers.joined import joined, with_numbers, without_fusions
 from promptad_db.storage import subfolders
 from promptad_db.storage.files import sha256_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from promptad_db.ingestion.readers.imported import ImportedRun, Reject
     from promptad_db.records import CategoryResult
 
 
-def store(run: ImportedRun, root: Path, reject: Reject, *, replace_existing: bool) -> Path:
-    """The run folder of an imported run: a new one, or the one of the same run with what is new added to it."""
+def store(
+    run: ImportedRun,
+    root: Path,
+    reject: Reject,
+    *,
+    replace_existing: bool,
+    seen: Callable[[CategoryResult], None] = lambda _result: None,
+    joined_in: Callable[[Path], None] = lambda _folder: None,
+) -> Path:
+    """The run folder of an imported run: a new one, or the one of the same run with what is new added to it.
+
+    ``seen`` is called with each category that the files tell, ``joined_in`` with the folder where branches of other
+    files joined a category that it held already.
+    """
     suffix = run.fingerprint()
     alike = [folder for folder in subfolders(root) if folder.name.endswith(f"-{suffix}")]
     existing = list(filter(run_folder.is_run_folder, alike))
@@ -39,14 +53,14 @@ def store(run: ImportedRun, root: Path, reject: Reject, *, replace_existing: boo
     for category in run.categories:
         try:
             result = run.categories[category]
-            if category in stored and _unchanged(folder, result, older=not replace_existing):
+            seen(result)
+            pending = _pending(folder, result, replace_existing=replace_existing) if category in stored else result
+            if pending is None:
                 continue
-            if category in stored and not replace_existing:
-                reason = f"{category} differs from what was ingested before; --replace takes the new numbers"
-                reject(run.origin(category), f"{folder.name}: {reason}")
-                continue
-            run_folder.write_category(folder, result, replace_existing=replace_existing, durable=False)
+            run_folder.write_category(folder, pending, replace_existing=category in stored, durable=False)
             changed = True
+            if category in stored and pending is not result:
+                joined_in(folder)
         except InputError as error:
             reject(run.origin(category), str(error))
     if existing and changed:
@@ -60,6 +74,42 @@ def store(run: ImportedRun, root: Path, reject: Reject, *, replace_existing: boo
     if changed:
         run_folder.make_durable(folder)
     return folder
+
+
+def _pending(folder: Path, result: CategoryResult, *, replace_existing: bool) -> CategoryResult | None:
+    """What is to be written for a category that is stored already, None when it holds all of this.
+
+    InputError when it holds other content, and nothing may be replaced.
+    """
+    if _unchanged(folder, result, older=not replace_existing):
+        return None
+    together = _with_stored_branches(folder, result)
+    if together is not None:
+        return None if _unchanged(folder, together, older=False) else together
+    if not replace_existing:
+        raise InputError(
+            f"{folder.name}: {result.category} differs from what was ingested before; --replace takes the new numbers, "
+            "another --experiment keeps both"
+        )
+    return result
+
+
+def _with_stored_branches(folder: Path, result: CategoryResult) -> CategoryResult | None:
+    """A stored category and the branches that another file holds of the same images; None where they are not the same,
+    or one of them is more than scores.
+    """
+    try:
+        stored = run_folder.read_category(folder, result.category)
+        if not (_scores_alone(stored) and _scores_alone(result)) or (stored.labels is None) != (result.labels is None):
+            return None
+        return with_numbers(joined(without_fusions(stored), without_fusions(result)))
+    except InputError:
+        return None
+
+
+def _scores_alone(result: CategoryResult) -> bool:
+    exact = all(metric.provenance == "exact" for metric in result.metrics)
+    return bool(result.scores) and not result.maps and exact
 
 
 def _unchanged(folder: Path, result: CategoryResult, *, older: bool) -> bool:
@@ -80,7 +130,7 @@ def _unchanged(folder: Path, result: CategoryResult, *, older: bool) -> bool:
 def _merged_source(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """What a run came from, with the files of both imports, each at its newest hash."""
     files = {file["path"]: file for file in [*known.get("files", []), *new["files"]]}
-    return {**new, "files": [files[path] for path in sorted(files)]}
+    return {**known, **new, "files": [files[path] for path in sorted(files)]}
 
 
 def _source_file(path: Path) -> dict[str, str]:
