@@ -32,6 +32,9 @@ Refused = dict[tuple[str, Setting], str]  # category and run, and why
 
 # What a run has beside its settings: it may grow when a run is gone on with.
 _GROWING = ("shots", "left_out_of_test", "learned")
+_COMPARED = (
+    "dataset", "task", "k_shot", "seed", "method", "experiment", "variant", "model", "selection", "image_score", "render",
+)  # fmt: skip
 
 
 @dataclass
@@ -206,32 +209,17 @@ def _earlier(root: Path, wanted: dict[str, Any], setting: Setting) -> Path | Non
             continue
         try:
             info = run_folder.read_run(folder)
-        except InputError:
+        except (InputError, OSError):
             continue
-        if _comparable(info) == _comparable(wanted):
+        if _comparable(vars(info)) == _comparable(wanted):
             return folder
     return None
 
 
-def _comparable(run: RunInfo | dict[str, Any]) -> Any:
+def _comparable(run: Mapping[str, Any]) -> Any:
     """What makes two runs the same, as run.json would hold it."""
-    content = dict(run) if isinstance(run, dict) else asdict(run)
-    names = (
-        "dataset",
-        "task",
-        "k_shot",
-        "seed",
-        "method",
-        "experiment",
-        "variant",
-        "model",
-        "selection",
-        "image_score",
-    )
-    config = {name: value for name, value in content["config"].items() if name not in _GROWING}
-    render = content["render"]
-    same = [*(content[name] for name in names), config, render if isinstance(render, dict) else asdict(render)]
-    return json.loads(json.dumps(same))
+    config = {name: value for name, value in run["config"].items() if name not in _GROWING}
+    return json.loads(json.dumps({**{name: run[name] for name in _COMPARED}, "config": config}, default=asdict))
 
 
 def _go_on(folder: Path, request: Request, wanted: dict[str, Any]) -> ActiveRun:

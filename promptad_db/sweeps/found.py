@@ -97,13 +97,13 @@ def _wanted(grid: Grid) -> dict[str, Any]:
 def _said(info: RunInfo) -> dict[str, Any]:
     """What a run says of itself, by the names of the options."""
     config = info.config
-    training = config.get("training") or {}
+    training = config.get("training")
     return {
         **{name: config.get(name) for name in ("temperature", "memory_tap", "precision", "batch_size", "prompts")},
         "memory_layers": config.get("memory_layers"),
         "from_run": config.get("from_run"),
         "shots_file": config.get("shots_from"),
-        "epochs": training.get("epochs"),
+        "epochs": training.get("epochs") if isinstance(training, dict) else None,
         "experiment": info.experiment,
         "method": info.method,
         "model": info.model.get("name"),
