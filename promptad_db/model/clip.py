@@ -19,21 +19,23 @@ from torch.nn import functional
 
 from promptad_db.errors import InputError
 from promptad_db.model.backbone import (
-    RANDOM,
     check_architecture,
     check_memory_layers,
     find_device,
     load_model,
     open_clip_package,
+    precision_of,
     scaled_layers,
 )
+from promptad_db.model.names import RANDOM, check_precision, pretrained_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from PIL.Image import Image
 
-    from promptad_db.model.backbone import MemoryTap, Precision
+    from promptad_db.model.backbone import MemoryTap
+    from promptad_db.model.names import Precision
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,10 @@ class ClipEncoder:
 
     ``name`` is an open_clip model (ViT-B-16-plus-240, ViT-B-16, ViT-L-14-336, ...) or ``tiny``, the demo's own small
     model; ``pretrained`` an open_clip tag, a checkpoint file, or ``random`` (untrained, from a fixed seed; for tests
-    and timing). ``memory_layers`` are the two blocks, counted from 0, after which the memory branch reads; by default
+    and timing; the default, but for tiny, which has weights of its own alone). ``memory_layers`` are the two blocks, counted from 0, after which the memory branch reads; by default
     2 and 7 of 12, scaled to the depth of the model. ``memory_tap`` says where exactly: ``public`` is where the public
     code really reads, inside the next block between its attention and its MLP; ``block_output`` is what it says.
-    Precision is fp32 on the CPU and fp16 on a GPU unless told otherwise; features are float32 in any case. Without
+    Precision is fp32 on the CPU and fp16 on a GPU by default, for tiny always fp32; features are float32 in any case. Without
     ``text`` the text encoder is let go of once the weights are hashed.
 
     Raises UsageError for a model that does not exist or has no class token, InputError for weights that cannot be had.
@@ -75,7 +77,7 @@ class ClipEncoder:
     def __init__(
         self,
         name: str,
-        pretrained: str = RANDOM,
+        pretrained: str | None = None,
         device: str = "cpu",
         *,
         precision: Precision | None = None,
@@ -84,11 +86,13 @@ class ClipEncoder:
         text: bool = True,
     ) -> None:
         self.name = name
-        self.pretrained = pretrained
+        self.pretrained = pretrained_of(name, pretrained, RANDOM)
+        check_precision(name, precision)
         self.device = find_device(device)
-        self.precision: Precision = precision or ("fp32" if self.device.type == "cpu" else "fp16")
         self.memory_tap = memory_tap
-        model, self.tokenizer = load_model(name, pretrained, self.precision)
+        usual: Precision = "fp32" if self.device.type == "cpu" else "fp16"
+        model, self.tokenizer = load_model(name, self.pretrained, precision or usual)
+        self.precision: Precision = precision_of(model)
         self.model: Any = model.to(self.device).eval().requires_grad_(requires_grad=False)
         check_architecture(self.model, name)
         self.memory_layers = memory_layers or scaled_layers(len(self.blocks))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from promptad_db.sweeps.grid import Grid
 
 _NOT_SAID = ("feature_cache",)
-_OF_TEXT = ("epochs", "selection")
+_OF_TEXT = ("epochs", "selection", "temperature", "prompts")
 _MARK = re.compile(r"-k(\d+)-s(\d+)-(cls|seg)-")
 
 
