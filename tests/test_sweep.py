@@ -27,7 +27,7 @@ from promptad_db.sweeps.record import recording
 from promptad_db.sweeps.work import GroupWork, Preparation
 
 CATEGORIES = ("leather", "nut")
-OPTIONS = {"model": "tiny", "pretrained": "laion400m_e32", "epochs": 2, "resolution": 60, "batch_size": 4}
+OPTIONS = {"model": "tiny", "epochs": 2, "resolution": 60, "batch_size": 4}
 PROGRAM = [sys.executable, "-c", "from promptad_db.cli.main import main; main()"]
 
 
@@ -310,7 +310,12 @@ def test_a_dry_run_knows_what_run_has_done_and_how_long_the_rest_takes(cli, argu
     assert content["sweep"][0]["worker_seconds"] == leather["worker_seconds"]
     both = json.loads(cli(*arguments, "--dry-run", "--format", "json").out)
     assert [row["worker_seconds"] for row in both["groups"]] == [None, None]
-    for other in (("--epochs", "3"), ("--precision", "bf16"), ("--experiment", "f"), ("--image-score", "rendered_max")):
+    for other in (
+        ("--epochs", "3"),
+        ("--memory-tap", "block_output"),
+        ("--experiment", "f"),
+        ("--image-score", "rendered_max"),
+    ):
         changed = json.loads(cli(*arguments, *other, "--task", "cls", "--dry-run", "--format", "json").out)
         assert changed["sweep"][0]["done"] == 0, other
     assert not (Path("runs") / ".sweeps").exists()

@@ -16,6 +16,7 @@ from promptad_db.errors import InterruptedRunError
 from promptad_db.model.clip import ClipEncoder
 from promptad_db.model.feature_cache import FeatureCache
 from promptad_db.model.features import encode_shots, encode_test_images
+from promptad_db.model.names import pretrained_of
 from promptad_db.model.words import load_vocabulary
 from promptad_db.progress import Callbacks
 from promptad_db.records import LEVEL_OF_TASK, CategoryResult, CellScore
@@ -69,12 +70,12 @@ def run(
     for note in notes:
         callbacks.note(note)
     outcome = Outcome([job.run.folder for job in jobs])
-    waiting = [job for job in jobs if set(job.shots) - job.done]
-    cells = sum(len(set(job.shots) - job.done) for job in waiting)
+    waiting = [job for job in jobs if job.left]
+    cells = sum(len(job.left) for job in waiting)
     status = "failed"
     try:
         for category in categories:
-            open_jobs = [job for job in waiting if category.name not in job.done]
+            open_jobs = [job for job in waiting if category.name in job.left]
             if open_jobs:
                 data = work.encode(category, open_jobs, saved.get(category.name, {}))
                 for job in open_jobs:
@@ -106,7 +107,7 @@ def load_encoder(backbone: Backbone, *, text: bool = True) -> ClipEncoder:
     """The image encoder that a request names, and its text encoder if there is text work to do."""
     return ClipEncoder(
         backbone.name,
-        backbone.pretrained,
+        pretrained_of(backbone.name, backbone.pretrained),
         backbone.device,
         precision=backbone.precision,
         memory_layers=backbone.memory_layers,
@@ -127,7 +128,9 @@ class Work:
         """One run in an encoded category: train, score, and write it to the run folder."""
         started = time.perf_counter()
         evaluation = Evaluation(job, data, self.encoder, self.request)
-        result = job.run.log_result(evaluation.run(), evaluation.clock)
+        scored = evaluation.run()
+        job.note(data.name, evaluation.learned, str(self.encoder.device))
+        result = job.run.log_result(scored, evaluation.clock)
         job.done.add(data.name)
         seconds = time.perf_counter() - started
         return CellScore(self.request.dataset, data.name, job.setting, _aurocs(job, result), seconds)
@@ -140,7 +143,9 @@ class Work:
         if any(job.setting.task == "seg" for job in jobs):
             size = request.render.height, request.render.width
             masks = load_masks(category.test, *size, thresholded=thresholded)
-        shots = encode_shots(self.encoder, {shot.name: shot for job in jobs for shot in job.shots[name]}, self.cache)
+        shots = encode_shots(
+            self.encoder, {shot.name: shot for job in jobs for shot in job.images.shots[name]}, self.cache
+        )
         galleries: dict[str, Gallery] = {
             shot: (one.features.memory[0][0], one.features.memory[1][0]) for shot, one in shots.items()
         }
