@@ -106,9 +106,9 @@ def trained_gate(example: GateExample, examples: Sequence[GateExample], hold_out
     if len(categories) < FEWEST_CATEGORIES:
         where = "categories" if hold_out == "category" else "categories of other datasets"
         raise InputError(
-            f"a gate learns on other {where}, at least {FEWEST_CATEGORIES} with both classes; "
-            f"the selected runs hold {len(categories)}",
-            "select more runs" + ("" if hold_out == "category" else ", or use --hold-out category"),
+            f"a gate learns on other {where}, at least {FEWEST_CATEGORIES} with both classes",
+            f"the selected runs hold {len(categories)}; select more runs"
+            + ("" if hold_out == "category" else ", or use --hold-out category"),
         )
     names = tuple(name for name in example.signals if all(name in other.signals for other in teachers))
     table = np.concatenate([np.stack([other.signals[name] for name in names], axis=1) for other in teachers])
