@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from promptad_db import run_folder
 from promptad_db.datasets.synthetic import CATEGORIES, HELD_OUT, class_name, states, write_dataset
 from promptad_db.errors import InputError
-from promptad_db.ingestion import rejected_lines
 from promptad_db.storage import files
 
 if TYPE_CHECKING:
@@ -73,8 +72,7 @@ def demo(
     K = 1, 2, 4 and both tasks for the method as published and for its memory branch alone; K = 1 and half of the
     categories for the variants that train several groups of prompts, which takes longer. What an earlier call in the same folder has done is kept: an interrupted demo goes on.
     """
-    from promptad_db.fusing import fuse_folders
-    from promptad_db.fusing.runs import FuseOptions
+    from promptad_db.fusing import FuseOptions, fuse_folders, lines_of
     from promptad_db.fusion.recipes import recipes
     from promptad_db.runner import Backbone, Callbacks, Request, load_encoder, run
 
@@ -103,7 +101,7 @@ def demo(
     for task, calibration in CALIBRATIONS.items():
         of_task = [folder for folder, info in infos.items() if (info.task, info.variant) == (task, "baseline")]
         fused = fuse_folders(of_task, recipes(rules, calibration), place.database, FuseOptions(), callbacks.progress)
-        for line in rejected_lines(fused.rejected):
+        for line in lines_of(fused.rejected):
             callbacks.note(line)
 
 
