@@ -400,3 +400,15 @@ def test_a_resumed_run_names_the_environments_that_it_was_made_in(request_of, mo
     environment = run_folder.read_run(folder).environment
     assert {**environment, "resumed": []} == {**before, "resumed": []}
     assert [one["python"] for one in environment["resumed"]] == ["9.9"]
+
+
+def test_a_run_of_other_shots_from_the_same_file_is_not_gone_on_with(request_of, tmp_path):
+    shots = tmp_path / "shots.json"
+    shots.write_text('{"nut": ["001.png"], "leather": ["001.png"]}')
+    [first] = run(request_of(shots_file=shots), db=False).folders
+    shots.write_text('{"nut": ["001.png"], "leather": ["002.png"]}')
+    request = request_of(shots_file=shots, categories=("nut", "leather"), resume=True)
+    assert run(request, db=False, callbacks=quiet()).folders == [first]
+    shots.write_text('{"nut": ["002.png"], "leather": ["002.png"]}')
+    assert run(request, db=False, callbacks=quiet()).folders != [first]
+    assert run_folder.read_run(first).config["shots"]["nut"] == ["train/good/001.png"]

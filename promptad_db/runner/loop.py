@@ -20,13 +20,15 @@ from promptad_db.model.names import pretrained_of
 from promptad_db.model.words import load_vocabulary
 from promptad_db.progress import Callbacks
 from promptad_db.records import LEVEL_OF_TASK, CategoryResult, CellScore
+from promptad_db.runner.description import settings_of
 from promptad_db.runner.evaluate import CategoryData, Evaluation
-from promptad_db.runner.plan import Job, make_jobs, settings_of
+from promptad_db.runner.plan import Job, make_jobs
 from promptad_db.runner.source import Weights, saved_weights
 from promptad_db.tracking import index_runs
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from promptad_db.datasets import Category
@@ -74,18 +76,10 @@ def run(
     cells = sum(len(job.left) for job in waiting)
     status = "failed"
     try:
-        for category in categories:
-            open_jobs = [job for job in waiting if category.name in job.left]
-            if open_jobs:
-                data = work.encode(category, open_jobs, saved.get(category.name, {}))
-                for job in open_jobs:
-                    cell = work.evaluate(job, data)
-                    outcome.cells += 1
-                    callbacks.progress("cells", outcome.cells, cells)
-                    callbacks.cell(cell)
-                for job in open_jobs:
-                    run_folder.gather_learned(job.run.folder)
-                index_runs([job.run.folder for job in open_jobs], db)
+        for cell in work.cells(categories, waiting, saved, db):
+            outcome.cells += 1
+            callbacks.progress("cells", outcome.cells, cells)
+            callbacks.cell(cell)
         status = "finished"
     except KeyboardInterrupt as error:
         raise InterruptedRunError(
@@ -123,6 +117,24 @@ class Work:
         self.request, self.encoder, self.callbacks = request, encoder, callbacks
         self.cache = FeatureCache(request.feature_cache, encoder) if request.feature_cache else None
         self.vocabulary = load_vocabulary(request.prompts)
+
+    def cells(
+        self,
+        categories: Sequence[Category],
+        jobs: Sequence[Job],
+        saved: Mapping[str, Weights],
+        db: str | os.PathLike[str] | bool | None,  # noqa: FBT001 - as start_run
+    ) -> Iterator[CellScore]:
+        """Every cell that the runs lack, category by category; a category is indexed before the next one begins."""
+        for category in categories:
+            open_jobs = [job for job in jobs if category.name in job.left]
+            if open_jobs:
+                data = self.encode(category, open_jobs, saved.get(category.name, {}))
+                for job in open_jobs:
+                    yield self.evaluate(job, data)
+                for job in open_jobs:
+                    run_folder.gather_learned(job.run.folder)
+                index_runs([job.run.folder for job in open_jobs], db)
 
     def evaluate(self, job: Job, data: CategoryData) -> CellScore:
         """One run in an encoded category: train, score, and write it to the run folder."""

@@ -13,8 +13,9 @@ import torch
 from promptad_db import run_folder
 from promptad_db.datasets import open_dataset
 from promptad_db.errors import InputError, PromptadError
+from promptad_db.runner.description import settings_of
 from promptad_db.runner.loop import Work, load_encoder, needs_masks
-from promptad_db.runner.plan import Refused, make_jobs, reopen_jobs, settings_of
+from promptad_db.runner.plan import make_jobs, reopen_jobs
 
 if TYPE_CHECKING:
     import os
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from promptad_db.model.clip import ClipEncoder
     from promptad_db.progress import Callbacks
     from promptad_db.records import Setting
+    from promptad_db.runner.images import Refused
     from promptad_db.runner.request import Backbone, Request
 
 
@@ -64,7 +66,10 @@ def run_category(
     """
     for folder in folders.values():
         if not run_folder.is_run_folder(folder):
-            raise InputError(f"{folder}: not there", "--runs and --data-root must be storage that all machines share")
+            raise InputError(
+                f"{folder}: not a run folder of this machine",
+                "--runs and --data-root must be storage that all machines share",
+            )
     images = open_dataset(request.dataset, request.data_root).category(category, masks=needs_masks(request))
     encoder = _encoder_of(_as_started(request, folders))
     jobs = reopen_jobs(request, images, folders, encoder)
