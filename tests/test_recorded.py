@@ -18,7 +18,7 @@ from promptad_db.records import Render
 from promptad_db.runner import Backbone, Callbacks, Request, Training, run
 from promptad_db.runner.parts import prepare, run_category
 from promptad_db.sweeps import Grid, plan_sweep
-from promptad_db.sweeps.found import find_folders
+from promptad_db.sweeps.existing import existing_folders
 from promptad_db.sweeps.record import read_record, recording
 
 
@@ -83,7 +83,7 @@ def test_a_run_starts_beside_an_imported_one_of_the_same_k_seed_and_task(request
 def test_a_sweep_is_planned_beside_runs_of_other_programs(make_run, pictures, training):
     folder = make_run({"nut": {"memory": 0.5}}, dataset="synthetic", task="cls", config={"training": training})
     grid = Grid("e", {"synthetic": pictures}, ("nut",), ("cls",), options={"epochs": 2})
-    assert find_folders(grid, folder.parent.absolute()) == {}
+    assert existing_folders(grid, folder.parent.absolute()) == {}
     assert plan_sweep(grid)[0].result.records()[0]["missing"] == 1
 
 

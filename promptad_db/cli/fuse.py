@@ -1,4 +1,4 @@
-"""What if: other fusions of runs that are there."""
+"""Other fusions of stored runs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _rules() -> tuple[str, ...]:
     help="What a gate must not learn from: the category that it is for, or all of its dataset.",
 )
 @click.option("--name", help="Call the branches of gates gate_NAME: two trainings are two branches.")
-@click.option("--replace", is_flag=True, help="Take new numbers for branches that are there with others.")
+@click.option("--replace", is_flag=True, help="Overwrite branches that are stored with other numbers.")
 @run_filters
 @runs_option
 @db_option

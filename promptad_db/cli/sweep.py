@@ -109,6 +109,13 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="How often a group is given to another worker when its own died.",
         ),
+    )
+    return with_options(_ray_options(command), options)
+
+
+def _ray_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which cluster, and what a worker takes of it."""
+    options = (
         click.option(
             "--address", help="ray: the cluster, host:port or auto.  [default: RAY_ADDRESS, else one of this machine]"
         ),

@@ -155,7 +155,7 @@ def put(
         raise OtherNumbersError(branch, difference)
     old = set(map(id, stored.values()))
     result.metrics = [one for one in result.metrics if id(one) not in old] + list(fresh.values())
-    result.placements = {key: kept for key, kept in result.placements.items() if key[1] != branch}
+    result.placements = {key: placed for key, placed in result.placements.items() if key[1] != branch}
     for of_level in measured:
         of_level.put_into(result)
     result.scores[branch] = fused.scores
@@ -185,8 +185,8 @@ def _calibrated(recipe: Recipe, scores: Pair, maps: Pair | None, shots: Mapping[
 
 def _apply(recipe: Recipe, pair: Pair) -> NDArray[Any]:
     assert recipe.function is not None
-    given = [values.astype(np.float16) for values in pair] if recipe.half else pair
-    fused = fuse_scores(recipe.function, *given)
+    scores = [values.astype(np.float16) for values in pair] if recipe.half else pair
+    fused = fuse_scores(recipe.function, *scores)
     return fused.astype(np.result_type(fused, *pair), copy=False)
 
 

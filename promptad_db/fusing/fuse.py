@@ -77,17 +77,17 @@ def fuse_selected(
     from promptad_db.db.queries.runs import select_folders
 
     selected, notes = select_folders(database, filters)
-    folders, gone = [], []
+    folders, missing = [], []
     for run_id, stored in selected.items():
         places = (stored, run_folder.default_root(runs) / run_id)
         folder = next((place for place in places if run_folder.is_run_folder(place)), None)
         if folder is None:
             reason = "its folder is gone; bring it back, or say where run folders are with --runs"
-            gone.append(Rejection(stored, reason, reason))
+            missing.append(Rejection(stored, reason, reason))
         else:
             folders.append(folder)
     outcome = fuse_folders(folders, chosen, database, options, progress) if folders else FuseOutcome()
-    outcome.rejected = gone + outcome.rejected
+    outcome.rejected = missing + outcome.rejected
     outcome.notes = notes + outcome.notes
     return outcome
 
@@ -107,7 +107,9 @@ def fuse_paths(
         raise UsageError("run folders and filters of runs are both given", "give folders, or --run, --experiment, ...")
     foreign = [path for path in paths if not run_folder.is_run_folder(path)]
     if foreign:
-        raise InputError(f"{foreign[0]}: not a run folder (no run.json)", "promptad-db ingest takes other results in")
+        raise InputError(
+            f"{foreign[0]}: not a run folder (no run.json)", "import other results with promptad-db ingest"
+        )
     return fuse_folders(paths, chosen, database, options, progress)
 
 
@@ -120,8 +122,8 @@ def fuse_folders(
 ) -> FuseOutcome:
     """Fuse run folders by each recipe, category by category, and index all of them in one transaction.
 
-    A gate learns from all categories of the folders that may teach it, whichever are fused. Raises NoRowsError when
-    nothing there has scores; DatabaseError when the database cannot be written, and the folders are complete then.
+    A gate is trained on all categories of the folders that may enter, whichever are fused. Raises NoRowsError when
+    none of them has scores; DatabaseError when the database cannot be written, and the folders are complete then.
     """
     folders = list({folder.resolve(): None for folder in folders})
     outcome = FuseOutcome(folders=folders)

@@ -1,4 +1,4 @@
-"""What a fusion did and could not do, said once a cause."""
+"""What a fusion did, and what it could not do, one line a cause."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class FuseOutcome:
     def summary(self) -> str:
         """One line on what was done."""
         done = f"{self.added} branches fused" if self.added else "nothing new"
-        known = f" ({self.unchanged} known already)" if self.unchanged else ""
+        already = f" ({self.unchanged} known already)" if self.unchanged else ""
         rejected = f"; {len(self.rejected)} rejected" if self.rejected else ""
-        return f"{done}{known} in {self.cells} categories of {len(self.folders)} runs{rejected}"
+        return f"{done}{already} in {self.cells} categories of {len(self.folders)} runs{rejected}"
 
 
 def lines_of(rejections: Iterable[Rejection]) -> Iterator[str]:

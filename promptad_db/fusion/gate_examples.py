@@ -35,7 +35,7 @@ def example_of(
 
     ``weights`` are what the run kept beside its scores: the support images' self-scores, and the margin [N] between the nearest
     and the second nearest shot, where they are there; ``kind`` is texture or object, or None.
-    A seg run teaches by its pixels on the grid of the maps, a cls run by its images.
+    A seg run trains by its pixels on the grid of the maps, a cls run by its images.
     """
     cell = GateCell(info.run_id, info.dataset, result.category, info.k_shot, info.seed, info.task)
     signals = signals_of_scores(result.scores, scores_of_shots(weights))
@@ -77,16 +77,16 @@ class GateTrainer:
 
         Raises InputError where there is too little to learn from.
         """
-        teachers = self._teachers(example.cell)
-        key = (tuple(other.cell for other in teachers), tuple(example.signals))
+        training = self._training_set(example.cell)
+        key = (tuple(other.cell for other in training), tuple(example.signals))
         if key not in self._gates:
-            self._gates[key] = trained_gate(example, teachers, self.hold_out)
+            self._gates[key] = trained_gate(example, training, self.hold_out)
         gate = self._gates[key]
         return gate, gate.weights(example.signals)
 
     def has_trained(self, cell: GateCell, gate: Gate) -> bool:
         """Whether the gate of a cell would be trained here as this one was: on the same cells, with the same hold-out."""
-        cells = {other.cell for other in self._teachers(cell) if other.advantage is not None}
+        cells = {other.cell for other in self._training_set(cell) if other.advantage is not None}
         return (gate.hold_out, set(gate.cells)) == (self.hold_out, cells)
 
     def can_train(self, cell: GateCell) -> bool:
@@ -96,7 +96,7 @@ class GateTrainer:
         except InputError:
             return False
 
-    def _teachers(self, cell: GateCell) -> list[GateExample]:
+    def _training_set(self, cell: GateCell) -> list[GateExample]:
         named = self.same_images.named(cell)
         others = zip(self.examples, self._named, strict=True)
         return [other for other, other_named in others if may_train_on(named, other_named, self.hold_out)]

@@ -101,11 +101,11 @@ def recipes(
         raise UsageError("no rule given", f"--rule takes {', '.join(RULE_NAMES)}")
     if calibrate not in CALIBRATIONS:
         raise UsageError(f"there is no calibration {calibrate!r}", f"use one of {', '.join(CALIBRATIONS)}")
-    made = [_recipe(rule, calibrate, half=half) for rule in rules]
-    twice = [branch for branch, count in Counter(recipe.branch for recipe in made).items() if count > 1]
+    chosen = [_recipe(rule, calibrate, half=half) for rule in rules]
+    twice = [branch for branch, count in Counter(recipe.branch for recipe in chosen).items() if count > 1]
     if twice:
         raise UsageError(f"two rules make the branch {twice[0]}", "give each rule once")
-    return made if name is None else [_named(recipe, name) for recipe in made]
+    return chosen if name is None else [_named(recipe, name) for recipe in chosen]
 
 
 def custom_recipe(function: Rule, name: str | None, calibrate: str = "none") -> Recipe:

@@ -96,13 +96,13 @@ class Grid:
             if not any(category in dataset.categories for dataset in opened.values()):
                 known = sorted({name for dataset in opened.values() for name in dataset.categories})
                 raise UsageError(f"no category {category!r} in {', '.join(opened)}", f"there are: {', '.join(known)}")
-        wanted = {
+        selected = {
             name: tuple(
                 one for one in dict.fromkeys(self.categories or dataset.categories) if one in dataset.categories
             )
             for name, dataset in opened.items()
         }
-        return {name: (dataset, wanted[name]) for name, dataset in opened.items() if wanted[name]}
+        return {name: (dataset, selected[name]) for name, dataset in opened.items() if selected[name]}
 
     def request_options(self, dataset: str, categories: tuple[str, ...], device: str) -> dict[str, Any]:
         """The options of the request for one dataset, for runs that are new or gone on with."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from promptad_db.sweeps.work import Task
 
-_PATIENCE = 5.0
-_LOST = (EOFError, OSError)  # what a pipe says whose other end is gone
+_STOP_TIMEOUT = 5.0  # seconds that a worker has to end before it is killed
+_PIPE_BROKEN = (EOFError, OSError)  # what a pipe says whose other end is gone
 
 
 class LocalExecutor:
@@ -74,8 +74,8 @@ class LocalExecutor:
                 worker, task = busy.pop(connection)
                 try:
                     answer: Answer = connection.recv()
-                except _LOST:
-                    end = self._bury(worker)
+                except _PIPE_BROKEN:
+                    end = self._remove(worker)
                     losses[id(task)] += 1
                     if losses[id(task)] <= self._retries:
                         waiting.append(task)
@@ -91,7 +91,7 @@ class LocalExecutor:
         for device in missing[: max(0, tasks - len(self._workers))]:
             self._workers.append(_Worker(device, self._threads))
 
-    def _bury(self, worker: _Worker) -> str:
+    def _remove(self, worker: _Worker) -> str:
         self._workers.remove(worker)
         worker.stop(at_once=True)
         code = worker.process.exitcode
@@ -122,20 +122,20 @@ class _Worker:
         self.connection.close()
         if at_once:
             self.process.terminate()
-        self.process.join(_PATIENCE)
+        self.process.join(_STOP_TIMEOUT)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
 
 
 def _serve(connection: Connection, device: str, threads: int) -> None:
-    """A worker's life: tasks until the pipe is closed, or until the driver dies."""
+    """The loop of a worker: tasks until the pipe is closed, or until the driver dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the driver decides
     threading.Thread(target=_end_with_driver, daemon=True).start()
     while True:
         try:
             task = connection.recv()
-        except _LOST:
+        except _PIPE_BROKEN:
             return
         connection.send(perform(task, device, threads))
 

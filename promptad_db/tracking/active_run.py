@@ -221,9 +221,9 @@ class ActiveRun:
         size = (result.masks.shape[1], result.masks.shape[2])
         if self.info.render is None:
             as_is = all(maps.shape[1:] == size for maps in result.maps.values())
-            found = Render(*size, "none", 0.0) if as_is else Render(*size, "bilinear", PUBLIC_SIGMA)
-            check_render(found, f"category {result.category!r}: masks")
-            return found
+            render = Render(*size, "none", 0.0) if as_is else Render(*size, "bilinear", PUBLIC_SIGMA)
+            check_render(render, f"category {result.category!r}: masks")
+            return render
         settings = self.info.render
         if size != (settings.height, settings.width):
             raise InputError(
