@@ -1,6 +1,7 @@
 """What a run folder says of a run is what ran: every option is used, refused, or recorded as what it came to."""
 
 import csv
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,10 @@ from promptad_db.cli.sweep import run as sweep_command
 from promptad_db.errors import InputError, PromptadError, UsageError
 from promptad_db.metrics import render
 from promptad_db.model.clip import ClipEncoder
-from promptad_db.records import Render
+from promptad_db.records import TASKS, Render
 from promptad_db.runner import Backbone, Callbacks, Request, Training, run
 from promptad_db.runner.parts import prepare, run_category
+from promptad_db.storage.files import sha256_of
 from promptad_db.sweeps import Grid, plan_sweep
 from promptad_db.sweeps.existing import existing_folders
 from promptad_db.sweeps.record import read_record, recording
@@ -196,15 +198,18 @@ def test_what_saved_prompts_cannot_use_is_refused(cli, request_of, small_clip, p
     assert answer.code == 0, answer.err
 
 
-def test_a_request_for_saved_prompts_refuses_other_words_shots_and_temperatures(request_of):
+def test_a_request_for_saved_prompts_refuses_what_they_cannot_use(request_of):
     [folder] = run(request_of(), db=False).folders
-    for change in (
-        {"prompts": Path("words.toml")},
-        {"shots_file": Path("shots.json")},
-        {"backbone": replace(request_of().backbone, temperature=3.0)},
-    ):
-        with pytest.raises(UsageError, match="--from takes its shots, prompts and temperature from its run"):
-            request_of(from_run=folder, **change)
+    assert run(request_of(tasks=("cls", "seg"), from_run=folder), db=False).cells == 1
+    for name, value in (
+        ("prompts", Path("words.toml")), ("shots_file", Path("shots.json")), ("seeds", (1,)), ("k_shots", (2,)),
+        ("tasks", ("cls",)), ("variants", ("memory_only",)), ("selection", "best_on_test"),
+        ("backbone", replace(request_of().backbone, temperature=3.0)),
+    ):  # fmt: skip
+        with pytest.raises(
+            UsageError, match=f"--from takes its {'temperature' if name == 'backbone' else name} from its run"
+        ):
+            request_of(**{"tasks": ("cls", "seg"), "from_run": folder, name: value})
 
 
 def test_a_folder_that_is_no_run_has_no_saved_prompts(cli, small_clip, pictures):
@@ -240,7 +245,10 @@ def test_a_run_of_saved_prompts_records_what_they_were_made_with(request_of, tmp
 def test_saved_prompts_of_another_precision_are_refused_by_that_name(request_of, small_clip):
     [folder] = run(request_of(), db=False).folders
     with pytest.raises(InputError, match=r"(?s)made with precision fp32, not bf16.*--precision"):
-        run(request_of(from_run=folder, backbone=Backbone(small_clip, "random", "cpu", precision="bf16")), db=False)
+        run(
+            request_of(tasks=TASKS, from_run=folder, backbone=Backbone(small_clip, "random", "cpu", precision="bf16")),
+            db=False,
+        )
 
 
 def test_saved_prompts_do_not_test_the_images_that_they_learned_from(request_of, pictures, tmp_path):
@@ -249,20 +257,20 @@ def test_saved_prompts_do_not_test_the_images_that_they_learned_from(request_of,
     leaky = tmp_path / "leaky"
     shutil.copytree(pictures, leaky)
     shutil.copy(leaky / "nut" / shot, leaky / "nut" / "test" / "good" / "leak.png")
-    info = info_of(run(request_of(from_run=folder, data_root=leaky), db=False, callbacks=quiet()))
+    info = info_of(run(request_of(tasks=TASKS, from_run=folder, data_root=leaky), db=False, callbacks=quiet()))
     assert info.config["left_out_of_test"] == {"nut": ["good/leak.png"]}
     assert "good/leak.png" not in run_folder.read_category(Path("runs", info.run_id), "nut").images
     source = run_folder.read_run(folder).source
     run_folder.update_run(folder, source={**source, "data_root": str(tmp_path / "gone")})
     notes = []
-    run(request_of(from_run=folder, data_root=leaky), db=False, callbacks=quiet(note=notes.append))
+    run(request_of(tasks=TASKS, from_run=folder, data_root=leaky), db=False, callbacks=quiet(note=notes.append))
     assert any("support images could not be compared with the test images" in note for note in notes)
 
 
 def test_the_shots_own_scores_are_of_the_image_score_that_is_recorded(request_of):
     [folder] = run(request_of(k_shots=(2,)), db=False).folders
     [direct] = run(request_of(k_shots=(2,), image_score="rendered_max"), db=False).folders
-    [evaluated] = run(request_of(from_run=folder, image_score="rendered_max"), db=False).folders
+    [evaluated] = run(request_of(tasks=TASKS, from_run=folder, image_score="rendered_max"), db=False).folders
     one, other, before = (run_folder.read_category_weights(place, "nut") for place in (direct, evaluated, folder))
     assert np.array_equal(one["shots_memory"], other["shots_memory"])
     assert not np.array_equal(before["shots_memory"], other["shots_memory"])
@@ -412,3 +420,69 @@ def test_a_run_of_other_shots_from_the_same_file_is_not_gone_on_with(request_of,
     shots.write_text('{"nut": ["002.png"], "leather": ["002.png"]}')
     assert run(request, db=False, callbacks=quiet()).folders != [first]
     assert run_folder.read_run(first).config["shots"]["nut"] == ["train/good/001.png"]
+
+
+RECORDED = {
+    "experiment": ("mine", lambda info: info.experiment, "mine"),
+    "method": ("Mine", lambda info: info.method, "Mine"),
+    "dataset": ("other", lambda info: info.dataset, "other"),
+    "category": ("leather", lambda info: list(info.config["shots"]), ["leather"]),
+    "task": ("seg", lambda info: info.task, "seg"),
+    "k_shot": ("2", lambda info: (info.k_shot, len(info.config["shots"]["nut"])), (2, 2)),
+    "seed": ("5", lambda info: info.seed, 5),
+    "variant": ("memory_only", lambda info: info.variant, "memory_only"),
+    "epochs": ("3", lambda info: (info.config["training"]["epochs"], info.config["learned"]["nut"]["epoch"]), (3, 3)),
+    "selection": ("best_on_test", lambda info: info.selection, "best_on_test"),
+    "image_score": ("rendered_max", lambda info: info.image_score, "rendered_max"),
+    "resolution": ("50", lambda info: (info.render.height, info.render.width), (50, 50)),
+    "precision": ("bf16", lambda info: info.config["precision"], "bf16"),
+    "memory_layers": ("1,4", lambda info: info.config["memory_layers"], [1, 4]),
+    "memory_tap": ("block_output", lambda info: info.config["memory_tap"], "block_output"),
+    "temperature": ("3", lambda info: info.config["temperature"], 3.0),
+    "batch_size": ("2", lambda info: info.config["batch_size"], 2),
+    "device": ("cpu", lambda info: info.environment["device"], "cpu"),
+    "data_root": ("moved", lambda info: info.source["data_root"], "moved"),
+    "shots_file": ("shots.json", lambda info: info.config["shots_from"], str),
+    "pretrained": ("weights.safetensors", lambda info: info.model["pretrained"], str),
+    "prompts": ("words.toml", lambda info: info.config["prompts"], sha256_of),
+    "model": ("tiny", lambda info: (info.model["name"], info.model["pretrained"]), ("tiny", "synthetic")),
+}
+NOT_RECORDED = {"from_run", "resume", "check_data", "feature_cache", "output_format", "output", "runs", "db"}
+
+
+def test_every_option_of_run_is_recorded_or_known_to_change_no_number():
+    assert {one.name for one in run_command.params} == RECORDED.keys() | NOT_RECORDED
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_an_option_of_run_is_recorded_and_a_sweep_tells_runs_apart_by_it(
+    cli, small_clip, pictures, encoder, tmp_path, name
+):
+    from safetensors.torch import save_file
+
+    value, recorded, expected = RECORDED[name]
+    Path("shots.json").write_text('{"nut": ["002.png"]}')
+    Path("words.toml").write_text('general = ["odd {}"]')
+    Path("moved").symlink_to(pictures)
+    save_file({key: one.contiguous() for key, one in encoder.model.state_dict().items()}, "weights.safetensors")
+    options = {
+        "dataset": "synthetic", "data_root": str(pictures), "category": "nut", "task": "cls", "experiment": "e",
+        "model": small_clip, "pretrained": "random", "epochs": "2", "resolution": "60", "batch_size": "4",
+    }  # fmt: skip
+    changed = options | {name: value}
+    if name == "model":
+        del changed["pretrained"]
+
+    def words(options):
+        return [word for key, one in options.items() for word in (f"--{key.replace('_', '-')}", one)]
+
+    answer = cli("run", *words(changed))
+    assert answer.code == 0, answer.err
+    info = run_folder.read_run(Path(answer.out.strip()))
+    assert recorded(info) == (expected(Path(value).absolute()) if callable(expected) else expected)
+    if name not in ("device", "data_root"):
+        own_default = name in ("precision", "memory_layers", "temperature")  # known to the loaded model alone
+        for asked, done in ((changed, 1), (options, int(own_default))):
+            answer = cli("sweep", *words(asked), "--dry-run", "--format", "json")
+            assert answer.code == 0, answer.err
+            assert json.loads(answer.out)["sweep"][0]["done"] == done

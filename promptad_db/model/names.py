@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from promptad_db.errors import UsageError
@@ -16,12 +17,15 @@ TINY_PRETRAINED = "synthetic"
 
 
 def pretrained_of(model: str | None, pretrained: str | None, default: str = DEFAULT_PRETRAINED) -> str:
-    """The weights that run when ``pretrained`` was asked for: where it is None the default, or tiny's own.
+    """The weights that run when ``pretrained`` was asked for: where it is None the default, or tiny's own; a file by its
+    absolute path.
 
     Raises UsageError for other weights of tiny than its own, which come with the package.
     """
     if model != TINY:
-        return default if pretrained is None else pretrained
+        weights = default if pretrained is None else pretrained
+        is_file = weights not in (RANDOM, DEFAULT_PRETRAINED) and Path(weights).is_file()
+        return str(Path(weights).absolute()) if is_file else weights
     if pretrained not in (None, TINY_PRETRAINED):
         raise UsageError(f"--pretrained {pretrained}: the model tiny has weights of its own", "leave it out")
     return TINY_PRETRAINED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptad_db import run_folder
@@ -15,7 +16,6 @@ from promptad_db.scoring import DEFAULT_FUSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from promptad_db.model.backbone import MemoryTap
     from promptad_db.model.names import Precision
@@ -97,6 +97,8 @@ class Request:
             own = {"method": _method_of_source(chosen)} | own
         if "category" in chosen:
             own["categories"] = chosen["category"]
+        if "shots_file" in chosen:
+            own["shots_file"] = Path(chosen["shots_file"]).absolute()
         if "resolution" in chosen:
             own["render"] = Render(chosen["resolution"], chosen["resolution"])
         return cls(
@@ -125,8 +127,15 @@ class Request:
                 raise UsageError(f"{flag} names {'a value twice' if several else 'nothing'}", "name each value once")
         if self.batch_size < 1 or self.training.epochs < 1:
             raise UsageError("batch size and epochs must be 1 or more", "see promptad-db run --help")
-        if self.from_run is not None and (self.shots_file, self.prompts, self.backbone.temperature) != (None,) * 3:
-            raise UsageError("--from takes its shots, prompts and temperature from its run", "leave them out")
+        if self.from_run is not None:
+            self._check_source()
+
+    def _check_source(self) -> None:
+        """Refuse what evaluating saved prompts cannot change, where it is not left at its default."""
+        settings = ("tasks", "k_shots", "seeds", "variants", "selection", "shots_file", "prompts")
+        changed = [name for name in settings if getattr(self, name) != getattr(Request, name)]
+        if changed or self.backbone.temperature is not None:
+            raise UsageError(f"--from takes its {', '.join(changed) or 'temperature'} from its run", "leave that out")
 
 
 def _method_of_source(options: Mapping[str, Any]) -> str:

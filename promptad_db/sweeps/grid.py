@@ -160,6 +160,4 @@ def _root_at(root: str | Path) -> Path:
 
 def _with_absolute_paths(options: Mapping[str, Any]) -> dict[str, Any]:
     absolute = {name: Path(options[name]).absolute() for name in _PATHS if options.get(name) is not None}
-    if Path(options["pretrained"]).is_file():
-        absolute["pretrained"] = str(Path(options["pretrained"]).absolute())  # type: ignore[assignment]
     return {**options, **absolute}
