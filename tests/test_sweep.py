@@ -183,6 +183,34 @@ def test_a_worker_that_dies_too_often_fails_its_group_alone(grid_of):
 
 
 @pytest.mark.slow
+def test_a_worker_that_dies_between_two_tasks_is_replaced(grid_of, tmp_path):
+    grid = grid_of(tasks=("cls",))
+    with LocalExecutor(("cpu",), retries=1) as executor:
+        tasks = [Preparation(grid, "synthetic", (name,), tmp_path / name) for name in CATEGORIES]
+        (first,) = executor.answers(tasks[:1], lambda _task: None)
+        [worker] = executor.processes
+        os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: not alive(worker))
+        (second,) = executor.answers(tasks[1:], lambda _task: None)
+        assert (first.error, second.error) == (None, None)
+        assert executor.processes != [worker]
+        [worker] = executor.processes
+    assert not alive(worker)
+
+
+def test_a_script_without_a_main_guard_is_told_why_no_worker_starts(tmp_path, pictures):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from promptad_db.sweeps import Grid, LocalExecutor, sweep\n"
+        f"sweep(Grid('e', {{'synthetic': {str(pictures)!r}}}), LocalExecutor(('cpu',)), runs='runs', db=False)\n"
+    )
+    answer = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=120)
+    assert answer.returncode != 0
+    assert "a worker process did not start" in answer.stderr
+    assert "__main__" in answer.stderr
+
+
+@pytest.mark.slow
 def test_a_killed_driver_takes_its_workers_along_and_the_same_command_goes_on(grid_of, arguments):
     words = [*arguments, "--k-shot", "1,2,4", "--seed", "1..2"]
     driver = subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
