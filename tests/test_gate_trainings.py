@@ -13,8 +13,9 @@ from promptad_db.fusing import lines_of
 from promptad_db.fusing.outcome import Rejection
 from promptad_db.fusion.gate import gate_of_document
 from promptad_db.fusion.gate_signals import GateCell, GateExample
+from promptad_db.fusion.image_content import content_of
 from promptad_db.fusion.recipes import recipes
-from promptad_db.fusion.same_images import SameImages, content_of
+from promptad_db.fusion.same_images import SameImages
 from promptad_db.records import CategoryResult
 
 

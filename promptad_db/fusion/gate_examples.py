@@ -17,7 +17,8 @@ from promptad_db.fusion.gate_signals import (
     signals_of_scores,
     truth_on_grid,
 )
-from promptad_db.fusion.same_images import SameImages, content_of
+from promptad_db.fusion.image_content import content_of
+from promptad_db.fusion.same_images import SameImages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

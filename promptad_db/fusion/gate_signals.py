@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from promptad_db.fusion.same_images import ImageContent
+    from promptad_db.fusion.image_content import ImageContent
 
 _TEXTURE = {"texture": 1.0, "object": 0.0, None: 0.5}
 
