@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 from promptad_db import run_folder
 from promptad_db.datasets.synthetic import CATEGORIES, HELD_OUT, class_name, states, write_dataset
 from promptad_db.errors import InputError
-from promptad_db.ingestion import rejected_lines
 from promptad_db.storage import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from promptad_db.progress import Callbacks
     from promptad_db.records import Task
-    from promptad_db.runner import Callbacks
 
 DATASET = "synthetic"
 EXPERIMENT = "demo"
@@ -71,39 +70,46 @@ def demo(
     """Run PromptAD with the tiny model on the synthetic set, or some categories of it, and fuse the runs by more rules.
 
     K = 1, 2, 4 and both tasks for the method as published and for its memory branch alone; K = 1 and half of the
-    categories for the variants that train several groups of prompts, which takes longer. What an earlier call in the same folder has done is kept: an interrupted demo goes on.
+    categories for the variants that train several groups of prompts, which takes longer. What an earlier call in the
+    same folder has done is kept: an interrupted demo goes on.
     """
-    from promptad_db.fusing import fuse_folders
-    from promptad_db.fusing.runs import FuseOptions
-    from promptad_db.fusion.recipes import recipes
-    from promptad_db.runner import Backbone, Callbacks, Request, load_encoder, run
+    from promptad_db.progress import Callbacks
 
     callbacks = callbacks or Callbacks()
-    data = place.data if place.data.is_dir() else export_data(place.data, seed=seed)
+    if not place.data.is_dir():
+        export_data(place.data, seed=seed)
+    with _one_thread():
+        folders = _run_passes(place, categories, callbacks)
+    rules = [rule for rule in RULES if not rule.startswith("gate") or categories is None]
+    _fuse_baselines(place, folders, rules, callbacks)
+
+
+def _run_passes(place: DemoPaths, categories: tuple[str, ...] | None, callbacks: Callbacks) -> list[Path]:
+    from promptad_db.runner import Backbone, Request, load_encoder, run
+
     backbone = Backbone("tiny", device="cpu")
     encoder = load_encoder(backbone)
     folders: list[Path] = []
-    with _one_thread():
-        for variants, k_shots, usual in PASSES:
-            chosen = tuple(name for name in usual if categories is None or name in categories)
-            request = Request(
-                DATASET,
-                data,
-                chosen or categories,
-                k_shots=k_shots,
-                variants=variants,
-                experiment=EXPERIMENT,
-                backbone=backbone,
-                prompts=data / PROMPTS,
-                resume=True,
-            )
-            folders += run(request, runs=place.runs, db=place.database, callbacks=callbacks, encoder=encoder).folders
-    rules = [rule for rule in RULES if not rule.startswith("gate") or categories is None]
+    for variants, k_shots, usual in PASSES:
+        chosen = tuple(name for name in usual if categories is None or name in categories)
+        request = Request(
+            DATASET, place.data, chosen or categories, k_shots=k_shots, variants=variants, experiment=EXPERIMENT,
+            backbone=backbone, prompts=place.data / PROMPTS, resume=True,
+        )  # fmt: skip
+        folders += run(request, runs=place.runs, db=place.database, callbacks=callbacks, encoder=encoder).folders
+    return folders
+
+
+def _fuse_baselines(place: DemoPaths, folders: list[Path], rules: list[str], callbacks: Callbacks) -> None:
+    """Fuse the runs of the method as published, each task in the calibration that suits its scores."""
+    from promptad_db.fusing import FuseOptions, fuse_folders, lines_of
+    from promptad_db.fusion.recipes import recipes
+
     infos = {folder: run_folder.read_run(folder) for folder in folders}
     for task, calibration in CALIBRATIONS.items():
         of_task = [folder for folder, info in infos.items() if (info.task, info.variant) == (task, "baseline")]
         fused = fuse_folders(of_task, recipes(rules, calibration), place.database, FuseOptions(), callbacks.progress)
-        for line in rejected_lines(fused.rejected):
+        for line in lines_of(fused.rejected):
             callbacks.note(line)
 
 

@@ -12,7 +12,7 @@ from promptad_db.fusion import FUSED_NOTE, fuse_scores
 from promptad_db.limits import LARGEST_CATEGORY
 from promptad_db.metrics import OneClassError, PixelTruth, interval_of, placements, ranking_metrics, render
 from promptad_db.progress import Stopwatch
-from promptad_db.records import CategoryResult, Level, Metric, Placements, Render
+from promptad_db.records import CategoryResult, ImageScore, Level, Metric, Placements, Render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -99,6 +99,22 @@ def image_numbers(
 def pixel_numbers(branch: str, pixels: NDArray[Any] | str, truth: PixelTruth, note: str | None = None) -> Measured:
     """The pixel-level numbers of a branch's rendered maps [N, H, W]; a text is why there are no maps."""
     return _measure("pixel", branch, pixels, truth.masks, note, truth.metrics_and_placements)
+
+
+def image_scores(maps: NDArray[Any], image_score: ImageScore, settings: Render | None) -> NDArray[np.float64]:
+    """The scores [N] of images that have maps [N, h, w]: the maxima on the grid, or of the maps upsampled as ``settings``
+    says, without the Gaussian, as in the public code.
+
+    Raises InputError where upsampled maps are asked for and no size is known.
+    """
+    if image_score == "rendered_max":
+        if settings is None:
+            raise InputError(
+                "image_score rendered_max needs the size that maps are rendered at", "give render=(height, width)"
+            )
+        maps = render_maps(maps, replace(settings, gaussian_sigma=0.0))
+    scores: NDArray[np.float64] = maps.max(axis=(1, 2)).astype(np.float64)
+    return scores
 
 
 def render_maps(maps: NDArray[Any], settings: Render) -> NDArray[Any]:

@@ -435,8 +435,7 @@ def test_the_command_checks_data(cli, pictures, tmp_path):
         (("--memory-layers", "3"), 2, "--memory-layers takes two numbers"),
         (("--memory-layers", "3,40"), 2, "do not fit a model of 12 blocks"),
         (("--category", "unicorn"), 2, "no category 'unicorn'"),
-        (("--from", ".", "--k-shot", "2"), 2, "--from takes k_shots from its run"),
-        (("--from", "."), 4, "run.json"),
+        (("--from", ".", "--k-shot", "2"), 2, "--from takes --k-shot, --epochs from its run"),
         (("--k-shot", "9"), 4, "K = 9"),
     ],
 )

@@ -27,7 +27,7 @@ from promptad_db.sweeps.record import recording
 from promptad_db.sweeps.work import GroupWork, Preparation
 
 CATEGORIES = ("leather", "nut")
-OPTIONS = {"model": "tiny", "pretrained": "laion400m_e32", "epochs": 2, "resolution": 60, "batch_size": 4}
+OPTIONS = {"model": "tiny", "epochs": 2, "resolution": 60, "batch_size": 4}
 PROGRAM = [sys.executable, "-c", "from promptad_db.cli.main import main; main()"]
 
 
@@ -183,6 +183,34 @@ def test_a_worker_that_dies_too_often_fails_its_group_alone(grid_of):
 
 
 @pytest.mark.slow
+def test_a_worker_that_dies_between_two_tasks_is_replaced(grid_of, tmp_path):
+    grid = grid_of(tasks=("cls",))
+    with LocalExecutor(("cpu",), retries=1) as executor:
+        tasks = [Preparation(grid, "synthetic", (name,), tmp_path / name) for name in CATEGORIES]
+        (first,) = executor.answers(tasks[:1], lambda _task: None)
+        [worker] = executor.processes
+        os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: not alive(worker))
+        (second,) = executor.answers(tasks[1:], lambda _task: None)
+        assert (first.error, second.error) == (None, None)
+        assert executor.processes != [worker]
+        [worker] = executor.processes
+    assert not alive(worker)
+
+
+def test_a_script_without_a_main_guard_is_told_why_no_worker_starts(tmp_path, pictures):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from promptad_db.sweeps import Grid, LocalExecutor, sweep\n"
+        f"sweep(Grid('e', {{'synthetic': {str(pictures)!r}}}), LocalExecutor(('cpu',)), runs='runs', db=False)\n"
+    )
+    answer = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=120)
+    assert answer.returncode != 0
+    assert "a worker process did not start" in answer.stderr
+    assert "__main__" in answer.stderr
+
+
+@pytest.mark.slow
 def test_a_killed_driver_takes_its_workers_along_and_the_same_command_goes_on(grid_of, arguments):
     words = [*arguments, "--k-shot", "1,2,4", "--seed", "1..2"]
     driver = subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -310,7 +338,12 @@ def test_a_dry_run_knows_what_run_has_done_and_how_long_the_rest_takes(cli, argu
     assert content["sweep"][0]["worker_seconds"] == leather["worker_seconds"]
     both = json.loads(cli(*arguments, "--dry-run", "--format", "json").out)
     assert [row["worker_seconds"] for row in both["groups"]] == [None, None]
-    for other in (("--epochs", "3"), ("--precision", "bf16"), ("--experiment", "f"), ("--image-score", "rendered_max")):
+    for other in (
+        ("--epochs", "3"),
+        ("--memory-tap", "block_output"),
+        ("--experiment", "f"),
+        ("--image-score", "rendered_max"),
+    ):
         changed = json.loads(cli(*arguments, *other, "--task", "cls", "--dry-run", "--format", "json").out)
         assert changed["sweep"][0]["done"] == 0, other
     assert not (Path("runs") / ".sweeps").exists()

@@ -1,4 +1,4 @@
-"""What if: other fusions of runs that are there."""
+"""Other fusions of stored runs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import db_option, filters_from, listed, run_filters, runs_option
+from promptad_db.cli.options import db_option, filters_from, is_given, listed, run_filters, runs_option
 from promptad_db.cli.output import echo_err, note
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.values import Folder, require_folders
-from promptad_db.errors import ExitCode
+from promptad_db.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,8 @@ def _rules() -> tuple[str, ...]:
     show_default=True,
     help="What a gate must not learn from: the category that it is for, or all of its dataset.",
 )
-@click.option("--replace", is_flag=True, help="Take new numbers for branches that are there with others.")
+@click.option("--name", help="Call the branches of gates gate_NAME: two trainings are two branches.")
+@click.option("--replace", is_flag=True, help="Overwrite branches that are stored with other numbers.")
 @run_filters
 @runs_option
 @db_option
@@ -56,19 +57,22 @@ def fuse(ctx: click.Context, /, paths: tuple[Path, ...], **options: Any) -> None
     the database: max, weighted_0.3, rank_mean, oracle, by_type, gate, gate_hard; after a calibration max_minmax and so
     on. The same fusion twice changes nothing.
 
-    oracle is an upper bound: it uses the labels. by-type uses the defect type. gate and gate-hard are trained on the
-    labels of other categories of the chosen runs, never on those of the category that they are for; they weigh scores
-    of both branches against each other, so --calibrate where the branches are on different scales.
+    oracle is an upper bound: it uses the labels. by-type uses the defect type; its image scores cannot beat max. gate
+    and gate-hard are trained on the labels of other categories of the chosen runs, never on those of the category that
+    they are for, nor on the same images under the name of another dataset; they weigh scores of both branches against
+    each other, so --calibrate where the branches are on different scales. A gate of another training under the same
+    name in the same experiment needs a --name.
 
-    What cannot be fused is named with the reason, everything else is fused, and the exit code is 4.
+    What cannot be fused is named, once a reason, everything else is fused, and the exit code is 4. Categories that hold
+    reported numbers alone are passed over, and change no exit code.
     """
     from promptad_db.db import database_path
-    from promptad_db.fusing import fuse_paths, fuse_selected
-    from promptad_db.fusing.runs import FuseOptions
-    from promptad_db.fusion.recipes import recipes
-    from promptad_db.ingestion import rejected_lines
+    from promptad_db.fusing import FuseOptions, fuse_paths, fuse_selected, lines_of
+    from promptad_db.fusion.recipes import BY_TYPE_BOUND, recipes
 
-    chosen = recipes(options["rule"] or (), options["calibrate"], half=options["half"])
+    chosen = recipes(options["rule"] or (), options["calibrate"], half=options["half"], name=options["name"])
+    if is_given(ctx, "hold_out") and not any(recipe.learned for recipe in chosen):
+        raise UsageError("--hold-out is for gate and gate-hard", "leave it out")
     fuse_options = FuseOptions(options["category"], replace=options["replace"], hold_out=options["hold_out"])
     filters, database = filters_from(options), database_path(options["db"])
     require_folders(*paths)
@@ -78,8 +82,9 @@ def fuse(ctx: click.Context, /, paths: tuple[Path, ...], **options: Any) -> None
         else:
             outcome = fuse_selected(filters, chosen, database, fuse_options, runs=options["runs"], progress=progress)
     note([*outcome.notes, *(f"{recipe.branch}: {recipe.note}" for recipe in chosen if not recipe.fair)])
-    echo_err(f"skipped: {line}" for line in rejected_lines(outcome.skipped))
-    echo_err(f"rejected: {line}" for line in rejected_lines(outcome.rejected))
+    note(f"{recipe.branch}: {BY_TYPE_BOUND}" for recipe in chosen if recipe.kind == "by-type")
+    echo_err(f"skipped: {line}" for line in lines_of(outcome.skipped))
+    echo_err(f"rejected: {line}" for line in lines_of(outcome.rejected))
     echo_err([outcome.summary()])
     if outcome.rejected:
         ctx.exit(ExitCode.BAD_INPUT)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from promptad_db.cli.output import output_option
 from promptad_db.cli.values import Folder, Listed, Repeatable
@@ -66,6 +67,11 @@ def ci_option(command: Command) -> Command:
         is_flag=True,
         help="Add 95 % intervals over the sampling of test images, where the scores of all images are stored.",
     )(command)
+
+
+def is_given(ctx: click.Context, name: str) -> bool:
+    """Whether an option was given, on the command line or in a file of options, and does not have its default."""
+    return ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
 def output_options(command: Command) -> Command:

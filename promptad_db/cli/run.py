@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import data_root_option, db_option, output_options, runs_option
+from promptad_db.cli.options import data_root_option, db_option, is_given, output_options, runs_option
 from promptad_db.cli.output import echo_err, look, note, show
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.run_options import backbone_options, setting_options, training_options
 from promptad_db.cli.values import Folder, require_folders
-from promptad_db.errors import ExitCode
+from promptad_db.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     "--from",
     "from_run",
     type=Folder(exists=True),
-    help="Evaluate the saved prompts and galleries of this run folder; no training.",
+    help="Evaluate the saved prompts and galleries of this run folder; no training. Method, task, K, seed, variant, "
+    "prompts and temperature are those of the run.",
 )
 @click.option("--check-data", is_flag=True, help="Only check the dataset, and print the counts of each category.")
 @output_options
@@ -54,7 +55,11 @@ def run(ctx: click.Context, /, *, runs: Path | None, db: str | None, **options: 
     from promptad_db.runner import Callbacks, Request
     from promptad_db.runner import run as start
 
-    request = Request.from_options(options)
+    if is_given(ctx, "output_format"):
+        raise UsageError(
+            "--format is for the table of --check-data", "leave it out: run folders are printed one a line"
+        )
+    request = Request.from_options({name: value for name, value in options.items() if is_given(ctx, name)})
     with progress_bar() as progress:
         outcome = start(
             request, runs=runs, db=db, callbacks=Callbacks(progress, lambda cell: echo_err([line_of(cell)]), _say)

@@ -38,12 +38,13 @@ def backbone_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--model", default="ViT-B-16-plus-240", show_default=True, help="An open_clip ViT, or tiny."),
         click.option(
             "--pretrained",
-            default="laion400m_e32",
-            show_default=True,
-            help="Its weights: an open_clip tag, a checkpoint file, or random (untrained; for tests and timing).",
+            help="Its weights: an open_clip tag, a checkpoint file, or random (untrained; for tests and timing).  "
+            "[default: laion400m_e32; tiny has its own]",
         ),
         click.option(
-            "--precision", type=click.Choice(("fp32", "fp16", "bf16")), help="[default: fp32 on a CPU, fp16 on a GPU]"
+            "--precision",
+            type=click.Choice(("fp32", "fp16", "bf16")),
+            help="[default: fp32 on a CPU, fp16 on a GPU; tiny has fp32 alone]",
         ),
         listed("--memory-layers", kind=int, help="The two blocks, from 0, of the memory branch.  [default: 2,7 of 12]"),
         click.option(

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptad_db.cli.options import db_option, listed, output_options, runs_option, with_options
+from promptad_db.cli.options import db_option, is_given, listed, output_options, runs_option, with_options
 from promptad_db.cli.output import echo_err, look, note, show
 from promptad_db.cli.progress import progress_bar
 from promptad_db.cli.run import line_of
 from promptad_db.cli.run_options import backbone_options, setting_options, training_options
-from promptad_db.errors import ExitCode, InputError
+from promptad_db.errors import ExitCode, InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +109,13 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="How often a group is given to another worker when its own died.",
         ),
+    )
+    return with_options(_ray_options(command), options)
+
+
+def _ray_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which cluster, and what a worker takes of it."""
+    options = (
         click.option(
             "--address", help="ray: the cluster, host:port or auto.  [default: RAY_ADDRESS, else one of this machine]"
         ),
@@ -154,6 +161,7 @@ def run(ctx: click.Context, /, *, runs: Path | None, db: str | None, **options: 
     is finished, and the same command goes on; so it does after failures, which it names at the end, with exit code 4.
     With --executor ray all machines need this package, and --runs and --data-root on storage that they share.
     """
+    _refuse_unused(ctx, options)
     grid = _grid(options)
     if options["dry_run"]:
         from promptad_db.sweeps import plan_sweep
@@ -192,6 +200,20 @@ def status(experiment: str | None, output_format: str, output: Path | None, runs
     from promptad_db.tables import render
 
     show(render(sweep_status(experiment, runs=runs, db=db), output_format, **look(output)), output)
+
+
+def _refuse_unused(ctx: click.Context, options: dict[str, Any]) -> None:
+    """An option that would change nothing was meant for something else."""
+    if is_given(ctx, "output_format") and not options["dry_run"]:
+        raise UsageError("--format is for the tables of --dry-run", "leave it out: run folders are printed one a line")
+    for name in ("address", "gpus") if options["executor"] == "local" else ("devices",):
+        if is_given(ctx, name):
+            raise UsageError(
+                f"--{name} is not for --executor {options['executor']}", "leave it out, or give the other --executor"
+            )
+    devices = options["devices"] or ()
+    if "cpu" in devices and len(set(devices)) > 1 and not options["precision"] and options["model"] != "tiny":
+        raise UsageError(f"--devices {','.join(devices)} compute in different precisions", "give --precision fp32")
 
 
 def _grid(options: dict[str, Any]) -> Grid:

@@ -13,6 +13,7 @@ from promptad_db.fusion import fuse_scores
 from promptad_db.fusion.by_type import branches_by_type
 from promptad_db.fusion.calibration import calibrator
 from promptad_db.fusion.gate import hard
+from promptad_db.fusion.recipes import BY_TYPE_BOUND
 from promptad_db.records import CategoryResult, Level, Metric
 from promptad_db.scoring import Measured, image_numbers, joined, pixel_numbers, render_maps, truth_note
 
@@ -79,7 +80,9 @@ def fuse_branches(
     scores = result.scores["semantic"], result.scores["memory"]
     maps = (result.maps["semantic"], result.maps["memory"]) if set(BRANCHES) <= set(result.maps) else None
     if maps is not None and maps[0].shape != maps[1].shape:
-        raise InputError(f"the maps of semantic have the shape {maps[0].shape}, those of memory {maps[1].shape}")
+        raise InputError(
+            "the maps of semantic and memory differ in shape", f"they are {maps[0].shape[1:]} and {maps[1].shape[1:]}"
+        )
     scores, maps = _calibrated(recipe, scores, maps, shots)
     if recipe.kind == "oracle":
         return _oracle(recipe, result, scores, maps)
@@ -105,7 +108,8 @@ def measure(
     """Every exact number of a fused branch; ``level`` is the task's own, at which a gate's share is stored."""
     measured: list[Measured] = []
     if result.labels is not None:
-        measured.append(image_numbers(fused.branch, fused.scores, result.labels.astype(bool), fused.note))
+        note = f"{fused.note}; {BY_TYPE_BOUND}" if fused.recipe.kind == "by-type" else fused.note
+        measured.append(image_numbers(fused.branch, fused.scores, result.labels.astype(bool), note))
     if truth is not None and settings is not None and fused.maps is not None:
         pixels = render_maps(fused.maps, settings)
         if fused.upper is not None:
@@ -118,10 +122,26 @@ def measure(
     return measured
 
 
-def put(fused: FusedBranch, measured: list[Measured], result: CategoryResult, *, replace_existing: bool) -> bool:
+class OtherNumbersError(InputError):
+    """A branch is stored with other numbers, and may not be replaced."""
+
+    def __init__(self, branch: str, difference: str) -> None:
+        self.cause = f"branch {branch} is there with other numbers"
+        super().__init__(f"{self.cause} ({difference})", "--replace takes the new ones")
+
+
+def put(
+    fused: FusedBranch,
+    measured: list[Measured],
+    result: CategoryResult,
+    *,
+    replace_existing: bool,
+    same_training: bool = True,
+) -> bool:
     """Put a fused branch and its numbers into the result of its category; False when it is there already.
 
-    Raises InputError when the branch is there with other numbers and may not be replaced.
+    A gate that is stored, but not of the ``same_training``, is another one whatever its numbers. Raises InputError when
+    the branch is there with other numbers and may not be replaced.
     """
     branch = fused.branch
     stored = {
@@ -129,13 +149,13 @@ def put(fused: FusedBranch, measured: list[Measured], result: CategoryResult, *,
     }
     fresh = {(one.level, one.metric): one for of_level in measured for one in of_level.metrics}
     difference = _difference(stored, fresh) or _other_scores(fused, result)
-    if not difference and branch in result.scores and set(fresh) <= set(stored):
+    if not difference and same_training and branch in result.scores and set(fresh) <= set(stored):
         return False
     if difference and not replace_existing:
-        raise InputError(f"branch {branch} is there with other numbers ({difference})", "--replace takes the new ones")
+        raise OtherNumbersError(branch, difference)
     old = set(map(id, stored.values()))
     result.metrics = [one for one in result.metrics if id(one) not in old] + list(fresh.values())
-    result.placements = {key: kept for key, kept in result.placements.items() if key[1] != branch}
+    result.placements = {key: placed for key, placed in result.placements.items() if key[1] != branch}
     for of_level in measured:
         of_level.put_into(result)
     result.scores[branch] = fused.scores
@@ -165,8 +185,8 @@ def _calibrated(recipe: Recipe, scores: Pair, maps: Pair | None, shots: Mapping[
 
 def _apply(recipe: Recipe, pair: Pair) -> NDArray[Any]:
     assert recipe.function is not None
-    given = [values.astype(np.float16) for values in pair] if recipe.half else pair
-    fused = fuse_scores(recipe.function, *given)
+    scores = [values.astype(np.float16) for values in pair] if recipe.half else pair
+    fused = fuse_scores(recipe.function, *scores)
     return fused.astype(np.result_type(fused, *pair), copy=False)
 
 

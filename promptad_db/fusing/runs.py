@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from promptad_db import run_folder
 from promptad_db.datasets.categories import kind_of
 from promptad_db.errors import InputError
 from promptad_db.fusing.branches import BRANCHES, check_branches, fuse_branches, measure, put
+from promptad_db.fusing.outcome import FuseOutcome, Rejection, rejection_of
+from promptad_db.fusing.trainings import OtherTrainingError, stored_gate, stored_gates
 from promptad_db.fusion.gate_examples import GateTrainer, example_of, scores_of_shots
 from promptad_db.fusion.recipes import branch_of
 from promptad_db.metrics import PixelTruth
@@ -21,33 +23,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from promptad_db.fusing.trainings import StoredGate
     from promptad_db.fusion.gate import HoldOut
     from promptad_db.fusion.gate_signals import GateExample
     from promptad_db.fusion.recipes import Recipe
     from promptad_db.records import CategoryResult, RunInfo
-
-
-@dataclass
-class FuseOutcome:
-    """What a fusion did, as counts of branches in categories, and what it could not do, each with the reason.
-
-    ``skipped`` are runs with categories that hold reported numbers alone. ``folders`` are all runs that were looked at.
-    """
-
-    added: int = 0
-    unchanged: int = 0
-    cells: int = 0
-    folders: list[Path] = field(default_factory=list)
-    rejected: list[tuple[Path, str]] = field(default_factory=list)
-    skipped: list[tuple[Path, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def summary(self) -> str:
-        """One line on what was done."""
-        done = f"{self.added} branches fused" if self.added else "nothing new"
-        known = f" ({self.unchanged} known already)" if self.unchanged else ""
-        rejected = f"; {len(self.rejected)} rejected" if self.rejected else ""
-        return f"{done}{known} in {self.cells} categories of {len(self.folders)} runs{rejected}"
 
 
 @dataclass(frozen=True)
@@ -77,11 +57,35 @@ class Fusion:
                 for category in run_folder.list_categories(folder):
                     result = run_folder.read_category(folder, category)
                     if set(BRANCHES) <= set(result.scores):
-                        examples.append(self._lesson(info, folder, result, teach=True))
+                        examples.append(self._example(info, folder, result, teach=True))
             except (InputError, OSError) as error:
-                self.outcome.rejected.append((folder, reason_of(error)))
+                self.outcome.rejected.append(rejection_of(folder, error))
             progress("reading what gates learn from", done, len(self.outcome.folders))
         self.trainer = GateTrainer(examples, self.options.hold_out)
+        self.outcome.notes += self.trainer.same_images.notes()
+
+    def keep_trainings_apart(self, averaged: Sequence[Path]) -> None:
+        """Give up the gates that would stand beside gates of another training under one name.
+
+        ``averaged`` are all runs whose numbers reports average with those that are fused.
+        """
+        for recipe in [recipe for recipe in self.chosen if recipe.learned]:
+            others = [
+                one
+                for one in stored_gates(averaged, recipe.branch)
+                if not self.trainer.has_trained(one.cell, one.gate) and not self._replaces(one)
+            ]
+            if others:
+                where = run_folder.category_folder(others[0].folder, others[0].cell.category)
+                error = OtherTrainingError(len(others))
+                self.outcome.rejected.append(rejection_of(where, error, recipe.branch))
+                self.chosen = [one for one in self.chosen if one is not recipe]
+
+    def _replaces(self, stored: StoredGate) -> bool:
+        """Whether this fusion puts a new gate in the place of a stored one."""
+        chosen = not self.options.categories or stored.cell.category in self.options.categories
+        asked_for = self.options.replace and chosen and stored.folder in self.outcome.folders
+        return asked_for and self.trainer.can_train(stored.cell)
 
     def fuse_run(self, folder: Path) -> None:
         """Fuse the categories of a run that are asked for; one that cannot be fused is rejected with its reason."""
@@ -102,26 +106,28 @@ class Fusion:
                         self._describe(folder, result)
                         run_folder.write_category(folder, result, replace_existing=True, keep_rest=True)
             except (InputError, OSError) as error:
-                self.outcome.rejected.append((run_folder.category_folder(folder, category), reason_of(error)))
+                self.outcome.rejected.append(rejection_of(run_folder.category_folder(folder, category), error))
         if reported_only:
-            reason = f"{reported_only} categories hold reported numbers alone, no scores to fuse"
-            self.outcome.skipped.append((folder, reason))
+            cause = "categories hold reported numbers alone, no scores to fuse"
+            self.outcome.skipped.append(Rejection(folder, f"{reported_only} {cause}", cause))
 
     def _fuse_category(self, info: RunInfo, folder: Path, result: CategoryResult) -> bool:
         """Put every recipe's branch into the result; whether that changed it."""
         shots = self._shots(folder, result.category)
         truth = None if result.masks is None else PixelTruth(result.masks)
-        example = self._lesson(info, folder, result) if self.learning else None
+        example = self._example(info, folder, result) if self.learning else None
         changed = False
         for recipe in self.chosen:
             try:
                 learned = self.trainer.apply(example) if example and recipe.learned else None
                 fused = fuse_branches(recipe, result, shots, learned)
                 measured = measure(fused, result, info.render, truth, LEVEL_OF_TASK[info.task])
-                new = put(fused, measured, result, replace_existing=self.options.replace)
+                stored = stored_gate(folder, info, result.category, recipe.branch) if recipe.learned else None
+                same = stored is None or self.trainer.has_trained(stored.cell, stored.gate)
+                new = put(fused, measured, result, replace_existing=self.options.replace, same_training=same)
             except InputError as error:
                 where = run_folder.category_folder(folder, result.category)
-                self.outcome.rejected.append((where, f"{recipe.branch}: {reason_of(error)}"))
+                self.outcome.rejected.append(rejection_of(where, error, recipe.branch))
                 continue
             self.outcome.added += new
             self.outcome.unchanged += not new
@@ -136,7 +142,7 @@ class Fusion:
         if described != info.branches:
             run_folder.update_run(folder, branches=described)
 
-    def _lesson(self, info: RunInfo, folder: Path, result: CategoryResult, *, teach: bool = False) -> GateExample:
+    def _example(self, info: RunInfo, folder: Path, result: CategoryResult, *, teach: bool = False) -> GateExample:
         weights, kind = self._weights(folder, result.category), kind_of(info.dataset, result.category)
         return example_of(info, result, weights, kind, teach=teach)
 
@@ -149,8 +155,3 @@ class Fusion:
         if not self.needs_shots or not run_folder.has_weights(folder, category):
             return {}
         return run_folder.read_category_weights(folder, category)
-
-
-def reason_of(error: Exception) -> str:
-    """What an error says, and how to fix it, in one line."""
-    return "; ".join(line.strip() for line in str(error).splitlines())

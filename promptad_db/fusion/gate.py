@@ -96,26 +96,26 @@ def trained_gate(example: GateExample, examples: Sequence[GateExample], hold_out
     """The gate for ``example``'s cell, trained on those of ``examples`` whose labels may enter.
 
     It uses the signals that all of them have. The same examples give the same gate to the last bit. Raises InputError
-    when fewer than two other categories can teach, or the same branch is the better one on all their images.
+    when fewer than two other categories have both classes, or the same branch is the better one on all their images.
     """
-    teachers = [
+    training = [
         other for other in examples if may_train_on(example.cell, other.cell, hold_out) and other.advantage is not None
     ]
-    teachers.sort(key=lambda other: (other.cell.dataset, other.cell.category, other.cell.run_id))
-    categories = {other.cell.category for other in teachers}
+    training.sort(key=lambda other: (other.cell.dataset, other.cell.category, other.cell.run_id))
+    categories = {other.cell.category for other in training}
     if len(categories) < FEWEST_CATEGORIES:
         where = "categories" if hold_out == "category" else "categories of other datasets"
         raise InputError(
-            f"a gate learns on other {where}, at least {FEWEST_CATEGORIES} with both classes; "
-            f"the selected runs hold {len(categories)}",
-            "select more runs" + ("" if hold_out == "category" else ", or use --hold-out category"),
+            f"a gate learns on other {where}, at least {FEWEST_CATEGORIES} with both classes",
+            f"the selected runs hold {len(categories)}; select more runs"
+            + ("" if hold_out == "category" else ", or use --hold-out category"),
         )
-    names = tuple(name for name in example.signals if all(name in other.signals for other in teachers))
-    table = np.concatenate([np.stack([other.signals[name] for name in names], axis=1) for other in teachers])
-    advantage = np.concatenate([other.advantage for other in teachers if other.advantage is not None])
-    sizes = np.concatenate([np.full(len(other.advantage), len(other.advantage)) for other in teachers])  # type: ignore[arg-type]
-    told_apart = advantage != 0
-    return _fitted(names, table[told_apart], advantage[told_apart], sizes[told_apart], hold_out, teachers)
+    names = tuple(name for name in example.signals if all(name in other.signals for other in training))
+    table = np.concatenate([np.stack([other.signals[name] for name in names], axis=1) for other in training])
+    advantage = np.concatenate([other.advantage for other in training if other.advantage is not None])
+    sizes = np.concatenate([np.full(len(other.advantage), len(other.advantage)) for other in training])  # type: ignore[arg-type]
+    differing = advantage != 0
+    return _fitted(names, table[differing], advantage[differing], sizes[differing], hold_out, training)
 
 
 def _fitted(
@@ -124,7 +124,7 @@ def _fitted(
     advantage: NDArray[np.float64],
     sizes: NDArray[np.int64],
     hold_out: HoldOut,
-    teachers: Sequence[GateExample],
+    training: Sequence[GateExample],
 ) -> Gate:
     from sklearn.linear_model import LogisticRegression
 
@@ -147,7 +147,7 @@ def _fitted(
         intercept=float(model.intercept_[0]),
         hold_out=hold_out,
         images=len(table),
-        cells=tuple(teacher.cell for teacher in teachers),
+        cells=tuple(example.cell for example in training),
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from promptad_db.errors import InputError
 from promptad_db.fusion.gate import may_train_on, trained_gate
 from promptad_db.fusion.gate_signals import (
     GateCell,
@@ -16,6 +17,8 @@ from promptad_db.fusion.gate_signals import (
     signals_of_scores,
     truth_on_grid,
 )
+from promptad_db.fusion.image_content import content_of
+from promptad_db.fusion.same_images import SameImages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +36,7 @@ def example_of(
 
     ``weights`` are what the run kept beside its scores: the support images' self-scores, and the margin [N] between the nearest
     and the second nearest shot, where they are there; ``kind`` is texture or object, or None.
-    A seg run teaches by its pixels on the grid of the maps, a cls run by its images.
+    A seg run trains by its pixels on the grid of the maps, a cls run by its images.
     """
     cell = GateCell(info.run_id, info.dataset, result.category, info.k_shot, info.seed, info.task)
     signals = signals_of_scores(result.scores, scores_of_shots(weights))
@@ -51,7 +54,7 @@ def example_of(
             advantage = advantage_of_semantic(maps["semantic"], maps["memory"], truth)
     elif teach and result.labels is not None:
         advantage = advantage_of_semantic(result.scores["semantic"], result.scores["memory"], result.labels == 1)
-    return GateExample(cell, signals, advantage)
+    return GateExample(cell, signals, advantage, content_of(result) if teach else None)
 
 
 def scores_of_shots(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -66,6 +69,8 @@ class GateTrainer:
     def __init__(self, examples: Sequence[GateExample], hold_out: HoldOut) -> None:
         self.examples = examples
         self.hold_out = hold_out
+        self.same_images = SameImages(examples)
+        self._named = [self.same_images.named(example.cell) for example in examples]
         self._gates: dict[tuple[Any, ...], Gate] = {}
 
     def apply(self, example: GateExample) -> tuple[Gate, NDArray[np.float64]]:
@@ -73,9 +78,26 @@ class GateTrainer:
 
         Raises InputError where there is too little to learn from.
         """
-        teachers = tuple(other.cell for other in self.examples if may_train_on(example.cell, other.cell, self.hold_out))
-        key = (teachers, tuple(example.signals))
+        training = self._training_set(example.cell)
+        key = (tuple(other.cell for other in training), tuple(example.signals))
         if key not in self._gates:
-            self._gates[key] = trained_gate(example, self.examples, self.hold_out)
+            self._gates[key] = trained_gate(example, training, self.hold_out)
         gate = self._gates[key]
         return gate, gate.weights(example.signals)
+
+    def has_trained(self, cell: GateCell, gate: Gate) -> bool:
+        """Whether the gate of a cell would be trained here as this one was: on the same cells, with the same hold-out."""
+        cells = {other.cell for other in self._training_set(cell) if other.advantage is not None}
+        return (gate.hold_out, set(gate.cells)) == (self.hold_out, cells)
+
+    def can_train(self, cell: GateCell) -> bool:
+        """Whether the cell is among the examples, and the others suffice for its gate."""
+        try:
+            return any(self.apply(example) for example in self.examples if example.cell == cell)
+        except InputError:
+            return False
+
+    def _training_set(self, cell: GateCell) -> list[GateExample]:
+        named = self.same_images.named(cell)
+        others = zip(self.examples, self._named, strict=True)
+        return [other for other, other_named in others if may_train_on(named, other_named, self.hold_out)]

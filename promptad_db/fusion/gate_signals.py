@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from promptad_db.fusion.image_content import ImageContent
+
 _TEXTURE = {"texture": 1.0, "object": 0.0, None: 0.5}
 
 
@@ -34,12 +36,13 @@ class GateExample:
     """What one cell can teach: ``signals`` by name, [N] each, and ``advantage`` [N].
 
     ``advantage`` is by how much the semantic branch ranks each image better than the memory branch, -1..1; None where
-    the cell has no ground truth, or one class only.
+    the cell has no ground truth, or one class only. ``content`` tells its images from others.
     """
 
     cell: GateCell
     signals: dict[str, NDArray[np.float64]]
     advantage: NDArray[np.float64] | None
+    content: ImageContent | None = None
 
 
 def signals_of_scores(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from promptad_db.errors import UsageError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["elementwise", "oracle", "by-type", "gate", "gate-hard"]
 
+BY_TYPE_BOUND = "its image AUROC cannot beat that of max: normal images score max, anomalous ones max or less"
 FUSED_NOTE = "fused from the stored semantic and memory scores"
 RULE_NAMES = (*RULES, "weighted:0.3", "rank-mean", "oracle", "by-type", "gate", "gate-hard")
 
@@ -65,6 +66,8 @@ class Recipe:
     @property
     def described(self) -> Branch:
         """What its branch is, as runs store it."""
+        if self.learned:
+            return Branch("gate", self.kind.replace("-", "_"), self.calibrate)
         own = branch_of(self.branch)
         return own if own.rule else Branch("fusion", self.branch, self.calibrate)
 
@@ -86,20 +89,23 @@ def branch_of(name: str) -> Branch:
     return Branch(kind, rule + name[len(whole) :], calibration) if kind else Branch()
 
 
-def recipes(rules: Sequence[str], calibrate: str = "none", *, half: bool = False) -> list[Recipe]:
+def recipes(
+    rules: Sequence[str], calibrate: str = "none", *, half: bool = False, name: str | None = None
+) -> list[Recipe]:
     """The recipes of rules as users write them: ``max``, ``weighted:0.3``, ``rank-mean``, ...
 
+    A ``name`` tells gates of several trainings apart: it is put behind the names of their branches, gate_NAME.
     Raises UsageError for a rule or calibration that does not exist, and for two that cannot go together.
     """
     if not rules:
         raise UsageError("no rule given", f"--rule takes {', '.join(RULE_NAMES)}")
     if calibrate not in CALIBRATIONS:
         raise UsageError(f"there is no calibration {calibrate!r}", f"use one of {', '.join(CALIBRATIONS)}")
-    made = [_recipe(rule, calibrate, half=half) for rule in rules]
-    twice = [branch for branch, count in Counter(recipe.branch for recipe in made).items() if count > 1]
+    chosen = [_recipe(rule, calibrate, half=half) for rule in rules]
+    twice = [branch for branch, count in Counter(recipe.branch for recipe in chosen).items() if count > 1]
     if twice:
         raise UsageError(f"two rules make the branch {twice[0]}", "give each rule once")
-    return made
+    return chosen if name is None else [_named(recipe, name) for recipe in chosen]
 
 
 def custom_recipe(function: Rule, name: str | None, calibrate: str = "none") -> Recipe:
@@ -111,6 +117,15 @@ def custom_recipe(function: Rule, name: str | None, calibrate: str = "none") -> 
         raise UsageError(f"the name {name!r} belongs to a branch or rule of promptad-db", "give another name")
     note = _with_calibration(f"{FUSED_NOTE} by a function of the user's", calibrate)
     return Recipe(name, "elementwise", note, function, calibrate, keeps_maps=True)
+
+
+def _named(recipe: Recipe, name: str) -> Recipe:
+    branch = f"{recipe.branch}_{name}"
+    if not recipe.learned:
+        raise UsageError(f"a name is for gates, {recipe.branch} is always the same", "leave it out")
+    if not name.strip() or branch_of(branch).rule:
+        raise UsageError(f"the name {name!r} makes the branch {branch}, which is another one", "give another name")
+    return replace(recipe, branch=branch)
 
 
 def _recipe(rule: str, calibrate: str, *, half: bool) -> Recipe:

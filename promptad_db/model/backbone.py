@@ -10,12 +10,10 @@ import torch
 from torch import nn
 
 from promptad_db.errors import InputError, UsageError
+from promptad_db.model.names import RANDOM, TINY, Precision
 
 MemoryTap = Literal["public", "block_output"]
-Precision = Literal["fp32", "fp16", "bf16"]
 
-TINY = "tiny"
-RANDOM = "random"
 _PUBLIC_LAYERS = (2, 7)
 _PUBLIC_DEPTH = 12
 
@@ -81,6 +79,12 @@ def load_model(name: str, pretrained: str, precision: Precision) -> tuple[nn.Mod
         logging.disable(logging.NOTSET)
         torch.random.set_rng_state(state)
     return cast("nn.Module", model), open_clip.get_tokenizer(name)
+
+
+def precision_of(model: Any) -> Precision:
+    """In which precision the weights of a loaded model compute."""
+    names: dict[torch.dtype, Precision] = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
+    return names[model.visual.conv1.weight.dtype]
 
 
 def check_architecture(model: Any, name: str) -> None:

@@ -8,54 +8,36 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
 
 from promptad_db.errors import InputError
+from promptad_db.model.attention import attend, heads, unit
 from promptad_db.model.backbone import (
-    RANDOM,
     check_architecture,
     check_memory_layers,
     find_device,
     load_model,
     open_clip_package,
+    precision_of,
     scaled_layers,
 )
+from promptad_db.model.encoded import ImageFeatures
+from promptad_db.model.names import RANDOM, check_precision, pretrained_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from PIL.Image import Image
+    from torch import Tensor
 
-    from promptad_db.model.backbone import MemoryTap, Precision
+    from promptad_db.model.backbone import MemoryTap
+    from promptad_db.model.names import Precision
 
-
-@dataclass(frozen=True)
-class ImageFeatures:
-    """Features of B images, L2-normalised float32: ``image`` [B, D] class tokens, ``patches`` [B, N, D] value-value
-    patch tokens, ``memory`` two of [B, N, W], the patch tokens that the memory branch compares.
-    """
-
-    image: Tensor
-    patches: Tensor
-    memory: tuple[Tensor, Tensor]
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Features of B images on the CPU, and what they cost: ``seconds`` in all, of them ``semantic_seconds`` for what
-    only the semantic branch needs. ``features`` has empty class tokens and patches where only the memory was asked for.
-    """
-
-    features: ImageFeatures
-    seconds: float
-    semantic_seconds: float
+__all__ = ["ClipEncoder", "ImageFeatures"]
 
 
 class ClipEncoder:
@@ -63,10 +45,10 @@ class ClipEncoder:
 
     ``name`` is an open_clip model (ViT-B-16-plus-240, ViT-B-16, ViT-L-14-336, ...) or ``tiny``, the demo's own small
     model; ``pretrained`` an open_clip tag, a checkpoint file, or ``random`` (untrained, from a fixed seed; for tests
-    and timing). ``memory_layers`` are the two blocks, counted from 0, after which the memory branch reads; by default
+    and timing; the default, but for tiny, which has weights of its own alone). ``memory_layers`` are the two blocks, counted from 0, after which the memory branch reads; by default
     2 and 7 of 12, scaled to the depth of the model. ``memory_tap`` says where exactly: ``public`` is where the public
     code really reads, inside the next block between its attention and its MLP; ``block_output`` is what it says.
-    Precision is fp32 on the CPU and fp16 on a GPU unless told otherwise; features are float32 in any case. Without
+    Precision is fp32 on the CPU and fp16 on a GPU by default, for tiny always fp32; features are float32 in any case. Without
     ``text`` the text encoder is let go of once the weights are hashed.
 
     Raises UsageError for a model that does not exist or has no class token, InputError for weights that cannot be had.
@@ -75,7 +57,7 @@ class ClipEncoder:
     def __init__(
         self,
         name: str,
-        pretrained: str = RANDOM,
+        pretrained: str | None = None,
         device: str = "cpu",
         *,
         precision: Precision | None = None,
@@ -84,11 +66,13 @@ class ClipEncoder:
         text: bool = True,
     ) -> None:
         self.name = name
-        self.pretrained = pretrained
+        self.pretrained = pretrained_of(name, pretrained, RANDOM)
+        check_precision(name, precision)
         self.device = find_device(device)
-        self.precision: Precision = precision or ("fp32" if self.device.type == "cpu" else "fp16")
         self.memory_tap = memory_tap
-        model, self.tokenizer = load_model(name, pretrained, self.precision)
+        usual: Precision = "fp32" if self.device.type == "cpu" else "fp16"
+        model, self.tokenizer = load_model(name, self.pretrained, precision or usual)
+        self.precision: Precision = precision_of(model)
         self.model: Any = model.to(self.device).eval().requires_grad_(requires_grad=False)
         check_architecture(self.model, name)
         self.memory_layers = memory_layers or scaled_layers(len(self.blocks))
@@ -155,12 +139,12 @@ class ClipEncoder:
         tapped: list[Tensor] = []
         hidden = self._embed(images)
         for index, block in enumerate(self.blocks):
-            attended = hidden + block.ls_1(_attend(block.attn, *_heads(block.attn, block.ln_1(hidden))))
+            attended = hidden + block.ls_1(attend(block.attn, *heads(block.attn, block.ln_1(hidden))))
             hidden = self._finish_block(index, block, attended, tapped)
             if len(tapped) == len(self.memory_layers):
                 break
         self.seconds["shared"] += self._now() - started
-        return _unit(tapped[0]), _unit(tapped[1])
+        return unit(tapped[0]), unit(tapped[1])
 
     def walk(self, images: Tensor) -> ImageFeatures:
         """`encode_images` as a differentiable function.
@@ -178,16 +162,16 @@ class ClipEncoder:
         for index, block in enumerate(self.blocks):
             block_started = self._now()
             memory_done = len(tapped) == len(self.memory_layers)
-            query, key, value = _heads(block.attn, block.ln_1(hidden))
-            attended = hidden + block.ls_1(_attend(block.attn, query, key, value))
+            query, key, value = heads(block.attn, block.ln_1(hidden))
+            attended = hidden + block.ls_1(attend(block.attn, query, key, value))
             values_started = self._now()
-            values_path = values_path + block.ls_1(_attend(block.attn, value, value, value))
+            values_path = values_path + block.ls_1(attend(block.attn, value, value, value))
             values_ended = self._now()
             hidden = self._finish_block(index, block, attended, tapped)
             semantic += self._now() - block_started if memory_done else values_ended - values_started
         head_started = self._now()
         tokens = visual.ln_post(torch.cat([hidden[:, :1], values_path[:, 1:]], dim=1)) @ visual.proj
-        features = ImageFeatures(_unit(tokens[:, 0]), _unit(tokens[:, 1:]), (_unit(tapped[0]), _unit(tapped[1])))
+        features = ImageFeatures(unit(tokens[:, 0]), unit(tokens[:, 1:]), (unit(tapped[0]), unit(tapped[1])))
         ended = self._now()
         semantic += ended - head_started
         self.seconds["semantic"] += semantic
@@ -203,7 +187,7 @@ class ClipEncoder:
         causal = torch.full((len(places), len(places)), float("-inf"), device=self.device).triu(1)
         embeddings = self.model.token_embedding(tokens[:, : len(places)])
         features = self.encode_embeddings(embeddings, places, causal, places)
-        return _unit(features[torch.arange(len(tokens), device=self.device), ends])
+        return unit(features[torch.arange(len(tokens), device=self.device), ends])
 
     def encode_embeddings(self, embeddings: Tensor, positions: Tensor, mask: Tensor, ends: Tensor) -> Tensor:
         """Text features, not normalised, of token embeddings [B, L, W] that stand at ``positions`` [L].
@@ -215,7 +199,7 @@ class ClipEncoder:
         hidden = embeddings.to(dtype) + text.positional_embedding[positions].to(dtype)
         mask = mask.to(dtype)
         for block in text.transformer.resblocks:
-            attended = hidden + block.ls_1(_attend(block.attn, *_heads(block.attn, block.ln_1(hidden)), mask))
+            attended = hidden + block.ls_1(attend(block.attn, *heads(block.attn, block.ln_1(hidden)), mask))
             hidden = attended + block.ls_2(block.mlp(block.ln_2(attended)))
         features: Tensor = text.ln_final(hidden[:, ends]) @ text.text_projection
         return features.float()
@@ -250,24 +234,3 @@ class ClipEncoder:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
-
-
-def _heads(attention: nn.MultiheadAttention, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values [B, heads, N, head width] of hidden states [B, N, W]."""
-    projected = functional.linear(hidden, attention.in_proj_weight, attention.in_proj_bias)
-    query, key, value = (
-        part.reshape(*part.shape[:2], attention.num_heads, -1).transpose(1, 2) for part in projected.chunk(3, dim=-1)
-    )
-    return query, key, value
-
-
-def _attend(
-    attention: nn.MultiheadAttention, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
-) -> Tensor:
-    mixed = functional.scaled_dot_product_attention(query, key, value, mask)
-    projected: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2))
-    return projected
-
-
-def _unit(features: Tensor) -> Tensor:
-    return functional.normalize(features.float(), dim=-1)

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from promptad_db.datasets.listing import read_bytes
-from promptad_db.model.clip import Encoded, ImageFeatures
+from promptad_db.model.encoded import Encoded, ImageFeatures
 from promptad_db.storage import files
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ class FeatureCache:
         for image in images:
             with safe_open(self._place(image), "pt") as file:
                 rows.append([file.get_tensor(name) for name in _TENSORS])
-                said = file.metadata()
-            seconds += float(said["seconds"])
-            semantic_seconds += float(said["semantic_seconds"])
+                metadata = file.metadata()
+            seconds += float(metadata["seconds"])
+            semantic_seconds += float(metadata["semantic_seconds"])
         tokens, patches, first, second = (torch.stack(column) for column in zip(*rows, strict=True))
         return Encoded(ImageFeatures(tokens, patches, (first, second)), seconds, semantic_seconds)
 
@@ -62,7 +62,7 @@ class FeatureCache:
         """Write the features of each image, each file whole or not at all."""
         self._folder.mkdir(parents=True, exist_ok=True)
         features = encoded.features
-        said = {
+        metadata = {
             "seconds": repr(encoded.seconds / len(images)),
             "semantic_seconds": repr(encoded.semantic_seconds / len(images)),
         }
@@ -77,7 +77,7 @@ class FeatureCache:
             temporary = files.temporary_name(place)
             try:
                 tensors = {name: row.contiguous() for name, row in zip(_TENSORS, rows, strict=True)}
-                temporary.write_bytes(save(tensors, said))
+                temporary.write_bytes(save(tensors, metadata))
                 temporary.replace(place)
             finally:
                 temporary.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from promptad_db.datasets.images import read_images
-from promptad_db.model.clip import Encoded, ImageFeatures
+from promptad_db.model.encoded import Encoded, ImageFeatures
 from promptad_db.model.promptad import nearest_similarities
 
 if TYPE_CHECKING:
@@ -67,36 +67,29 @@ def encode_test_images(
     """Encode the test images in batches and compare their patches with each gallery image (two of [P, W]).
 
     Without ``semantic`` only the memory features are computed, and the blocks behind them are left out. ``progress``
-    hears how many images are done, and of how many.
+    is called with how many images are done, and of how many.
     """
     names = list(galleries)
     first, second = (torch.stack([galleries[name][depth] for name in names]) for depth in (0, 1))
     gallery = (first.to(encoder.device), second.to(encoder.device))
     encoded: list[Encoded] = []
-    found: list[Tensor] = []
+    similarities: list[Tensor] = []
     search_seconds = 0.0
     done = 0
     for batch, pixels in _read_ahead(encoder, images, batch_size, cache):
         one = _encode(encoder, pixels, batch, cache, semantic=semantic)
         started = time.perf_counter()
         memory = one.features.memory
-        found.append(nearest_similarities((memory[0].to(encoder.device), memory[1].to(encoder.device)), gallery).cpu())
+        on_device = (memory[0].to(encoder.device), memory[1].to(encoder.device))
+        similarities.append(nearest_similarities(on_device, gallery).cpu())
         search_seconds += time.perf_counter() - started
-        nothing = one.features.memory[0][:0]
-        encoded.append(
-            Encoded(
-                ImageFeatures(one.features.image, one.features.patches, (nothing, nothing)),
-                one.seconds,
-                one.semantic_seconds,
-            )
-        )
+        encoded.append(one.without_memory())
         done += len(batch)
         progress(done, len(images))
-    similarities = torch.cat(found, dim=2)
     return CategoryFeatures(
         torch.cat([one.features.image for one in encoded]),
         torch.cat([one.features.patches for one in encoded]),
-        dict(zip(names, similarities, strict=True)),
+        dict(zip(names, torch.cat(similarities, dim=2), strict=True)),
         sum(one.seconds for one in encoded),
         sum(one.semantic_seconds for one in encoded),
         search_seconds / len(names),
@@ -141,14 +134,13 @@ def _encode(
     pixels = _pixels(encoder, images) if pixels is None else pixels
     before = dict(encoder.seconds)
     if semantic:
-        found = encoder.encode_images(pixels)
+        encoded_images = encoder.encode_images(pixels)
     else:
         memory = encoder.encode_memory(pixels)
-        found = ImageFeatures(memory[0][:0, 0], memory[0][:0], memory)
+        encoded_images = ImageFeatures(memory[0][:0, 0], memory[0][:0], memory)
     semantic_seconds = encoder.seconds["semantic"] - before["semantic"]
     seconds = encoder.seconds["shared"] - before["shared"] + semantic_seconds
-    features = ImageFeatures(found.image.cpu(), found.patches.cpu(), (found.memory[0].cpu(), found.memory[1].cpu()))
-    encoded = Encoded(features, seconds, semantic_seconds)
+    encoded = Encoded(encoded_images.on_cpu(), seconds, semantic_seconds)
     if cache is not None and semantic:
         cache.save(images, encoded)
     return encoded

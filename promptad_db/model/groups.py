@@ -134,10 +134,10 @@ class GroupedBranch(ABC):
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take everything as it is; nothing of it is made from words again."""
-        taken = {name: value.to(self.setup.encoder.device) for name, value in state.items()}
-        self._contexts = {name: taken[name] for name in ("normal_context", "abnormal_context")}
-        self._prototypes = taken["prototypes"]
-        self._gate = GroupWeights(taken["keys"], taken["offsets"])
+        on_device = {name: value.to(self.setup.encoder.device) for name, value in state.items()}
+        self._contexts = {name: on_device[name] for name in ("normal_context", "abnormal_context")}
+        self._prototypes = on_device["prototypes"]
+        self._gate = GroupWeights(on_device["keys"], on_device["offsets"])
 
     def describe(self) -> dict[str, Any]:
         """The epoch that counts, from 1, how sharply groups are told apart, and each group's share of the shots."""

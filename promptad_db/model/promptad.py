@@ -154,12 +154,12 @@ def nearest_similarities(features: tuple[Tensor, Tensor], gallery: tuple[Tensor,
 
 def self_similarities(gallery: tuple[Tensor, Tensor]) -> Tensor:
     """[2, K, N]: for both depths, how similar each gallery patch is to its nearest other one; two of [K, N, W] in."""
-    found = []
+    by_depth = []
     for shots in gallery:
         patches = shots.flatten(0, 1)
         similar = patches @ patches.T
-        found.append(similar.fill_diagonal_(-1).amax(-1).reshape(shots.shape[:2]))
-    return torch.stack(found)
+        by_depth.append(similar.fill_diagonal_(-1).amax(-1).reshape(shots.shape[:2]))
+    return torch.stack(by_depth)
 
 
 def neighbour_margins(similarities: Tensor) -> Tensor:

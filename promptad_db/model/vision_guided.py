@@ -63,13 +63,13 @@ class VisionGuided(GroupedBranch):
             return [{} for _ in self._centres]
         texts = encoder.encode_texts([f"{word} {name}" for _, word in listed])
         kinds = [kind for kind, _ in listed]
-        found = []
+        described = []
         for centre in self._centres:
             chosen = choose(texts @ centre, texts @ texts.T, kinds, WORDS)
             while chosen and not fits(encoder, self._described(_by_kind(listed, chosen)), CONTEXTS[self.setup.task]):
                 chosen.pop()
-            found.append(_by_kind(listed, chosen))
-        return found
+            described.append(_by_kind(listed, chosen))
+        return described
 
     def _described(self, chosen: dict[str, str]) -> PromptWords:
         words = self.setup.words
@@ -86,8 +86,8 @@ def choose(relevance: Tensor, alike: Tensor, kinds: Sequence[str], count: int) -
     relevance, alike = _spread(relevance), _spread(alike)
     chosen: list[int] = []
     while len(chosen) < count:
-        taken = {kinds[index] for index in chosen}
-        possible = [index for index, kind in enumerate(kinds) if kind not in taken]
+        used_kinds = {kinds[index] for index in chosen}
+        possible = [index for index, kind in enumerate(kinds) if kind not in used_kinds]
         if not possible:
             break
         repeated = alike[:, chosen].amax(dim=1) if chosen else torch.zeros_like(relevance)

@@ -19,6 +19,7 @@ from promptad_db.run_folder.folder import (
     examine_category,
     find_runs,
     gather_learned,
+    has_gate,
     has_maps,
     has_weights,
     is_run_folder,
@@ -41,7 +42,7 @@ from promptad_db.run_folder.run_json import FORMAT, new_run_id, now, read_run, u
 
 __all__ = [
     "FORMAT", "Content", "accept_changes", "category_fingerprint", "category_folder", "changing", "copy_run", "create_run",
-    "default_root", "discard", "examine_category", "find_runs", "gather_learned", "has_maps", "has_weights",
+    "default_root", "discard", "examine_category", "find_runs", "gather_learned", "has_gate", "has_maps", "has_weights",
     "is_run_folder", "list_categories", "make_durable", "new_run_id", "note_learned", "now", "read_category", "read_category_gate",
     "read_category_weights", "read_run", "read_whole_category", "recover_interrupted", "remove_unfinished", "stamp",
     "times", "update_run", "walk_runs", "write_category", "write_run",

@@ -213,6 +213,11 @@ def has_weights(folder: Path, category: str) -> bool:
     return storage_of(folder).holds(_name_in(folder, category), WEIGHTS_FILE)
 
 
+def has_gate(folder: Path, category: str, branch: str) -> bool:
+    """Whether a run kept the learned gate of a fused branch in one category."""
+    return storage_of(folder).holds(_name_in(folder, category), gate_path(folder, branch).name)
+
+
 def has_maps(folder: Path, category: str) -> bool:
     """Whether a run kept anomaly maps in one category."""
     return storage_of(folder).holds(_name_in(folder, category), MAPS_FILE)
@@ -229,7 +234,7 @@ def read_category_gate(folder: Path, category: str, branch: str = "gate") -> dic
             raise InputError(f"{path}: holds no object")
         return gate
 
-    return _read(folder, category, read)
+    return _read(folder, category, read, only=[gate_path(folder, branch).name])
 
 
 def examine_category(folder: Path, category: str) -> Content:

@@ -16,16 +16,19 @@ from promptad_db.errors import InterruptedRunError
 from promptad_db.model.clip import ClipEncoder
 from promptad_db.model.feature_cache import FeatureCache
 from promptad_db.model.features import encode_shots, encode_test_images
+from promptad_db.model.names import pretrained_of
 from promptad_db.model.words import load_vocabulary
 from promptad_db.progress import Callbacks
 from promptad_db.records import LEVEL_OF_TASK, CategoryResult, CellScore
+from promptad_db.runner.description import settings_of
 from promptad_db.runner.evaluate import CategoryData, Evaluation
-from promptad_db.runner.plan import Job, make_jobs, settings_of
+from promptad_db.runner.plan import Job, make_jobs
 from promptad_db.runner.source import Weights, saved_weights
 from promptad_db.tracking import index_runs
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from promptad_db.datasets import Category
@@ -69,22 +72,14 @@ def run(
     for note in notes:
         callbacks.note(note)
     outcome = Outcome([job.run.folder for job in jobs])
-    waiting = [job for job in jobs if set(job.shots) - job.done]
-    cells = sum(len(set(job.shots) - job.done) for job in waiting)
+    waiting = [job for job in jobs if job.left]
+    cells = sum(len(job.left) for job in waiting)
     status = "failed"
     try:
-        for category in categories:
-            open_jobs = [job for job in waiting if category.name not in job.done]
-            if open_jobs:
-                data = work.encode(category, open_jobs, saved.get(category.name, {}))
-                for job in open_jobs:
-                    cell = work.evaluate(job, data)
-                    outcome.cells += 1
-                    callbacks.progress("cells", outcome.cells, cells)
-                    callbacks.cell(cell)
-                for job in open_jobs:
-                    run_folder.gather_learned(job.run.folder)
-                index_runs([job.run.folder for job in open_jobs], db)
+        for cell in work.cells(categories, waiting, saved, db):
+            outcome.cells += 1
+            callbacks.progress("cells", outcome.cells, cells)
+            callbacks.cell(cell)
         status = "finished"
     except KeyboardInterrupt as error:
         raise InterruptedRunError(
@@ -106,7 +101,7 @@ def load_encoder(backbone: Backbone, *, text: bool = True) -> ClipEncoder:
     """The image encoder that a request names, and its text encoder if there is text work to do."""
     return ClipEncoder(
         backbone.name,
-        backbone.pretrained,
+        pretrained_of(backbone.name, backbone.pretrained),
         backbone.device,
         precision=backbone.precision,
         memory_layers=backbone.memory_layers,
@@ -123,11 +118,31 @@ class Work:
         self.cache = FeatureCache(request.feature_cache, encoder) if request.feature_cache else None
         self.vocabulary = load_vocabulary(request.prompts)
 
+    def cells(
+        self,
+        categories: Sequence[Category],
+        jobs: Sequence[Job],
+        saved: Mapping[str, Weights],
+        db: str | os.PathLike[str] | bool | None,  # noqa: FBT001 - as start_run
+    ) -> Iterator[CellScore]:
+        """Every cell that the runs lack, category by category; a category is indexed before the next one begins."""
+        for category in categories:
+            open_jobs = [job for job in jobs if category.name in job.left]
+            if open_jobs:
+                data = self.encode(category, open_jobs, saved.get(category.name, {}))
+                for job in open_jobs:
+                    yield self.evaluate(job, data)
+                for job in open_jobs:
+                    run_folder.gather_learned(job.run.folder)
+                index_runs([job.run.folder for job in open_jobs], db)
+
     def evaluate(self, job: Job, data: CategoryData) -> CellScore:
         """One run in an encoded category: train, score, and write it to the run folder."""
         started = time.perf_counter()
         evaluation = Evaluation(job, data, self.encoder, self.request)
-        result = job.run.log_result(evaluation.run(), evaluation.clock)
+        scored = evaluation.run()
+        job.note(data.name, evaluation.learned, str(self.encoder.device))
+        result = job.run.log_result(scored, evaluation.clock)
         job.done.add(data.name)
         seconds = time.perf_counter() - started
         return CellScore(self.request.dataset, data.name, job.setting, _aurocs(job, result), seconds)
@@ -140,7 +155,9 @@ class Work:
         if any(job.setting.task == "seg" for job in jobs):
             size = request.render.height, request.render.width
             masks = load_masks(category.test, *size, thresholded=thresholded)
-        shots = encode_shots(self.encoder, {shot.name: shot for job in jobs for shot in job.shots[name]}, self.cache)
+        shots = encode_shots(
+            self.encoder, {shot.name: shot for job in jobs for shot in job.images.shots[name]}, self.cache
+        )
         galleries: dict[str, Gallery] = {
             shot: (one.features.memory[0][0], one.features.memory[1][0]) for shot, one in shots.items()
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,9 @@ import torch
 from promptad_db import run_folder
 from promptad_db.datasets import open_dataset
 from promptad_db.errors import InputError, PromptadError
+from promptad_db.runner.description import settings_of
 from promptad_db.runner.loop import Work, load_encoder, needs_masks
-from promptad_db.runner.plan import Refused, make_jobs, reopen_jobs, settings_of
+from promptad_db.runner.plan import make_jobs, reopen_jobs
 
 if TYPE_CHECKING:
     import os
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from promptad_db.model.clip import ClipEncoder
     from promptad_db.progress import Callbacks
     from promptad_db.records import Setting
+    from promptad_db.runner.images import Refused
     from promptad_db.runner.request import Backbone, Request
 
 
@@ -64,13 +66,17 @@ def run_category(
     """
     for folder in folders.values():
         if not run_folder.is_run_folder(folder):
-            raise InputError(f"{folder}: not there", "--runs and --data-root must be storage that all machines share")
-    found = open_dataset(request.dataset, request.data_root).category(category, masks=needs_masks(request))
-    jobs = reopen_jobs(request, found, folders)
+            raise InputError(
+                f"{folder}: not a run folder of this machine",
+                "--runs and --data-root must be storage that all machines share",
+            )
+    images = open_dataset(request.dataset, request.data_root).category(category, masks=needs_masks(request))
+    encoder = _encoder_of(_as_started(request, folders))
+    jobs = reopen_jobs(request, images, folders, encoder)
     if not jobs:
         return {}
-    work = Work(request, _encoder_of(request), callbacks)
-    data = work.encode(found, jobs, {})
+    work = Work(request, encoder, callbacks)
+    data = work.encode(images, jobs, {})
     failed = {}
     for job in jobs:
         try:
@@ -92,6 +98,12 @@ def reason_of(error: Exception) -> str:
         return str(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
+
+
+def _as_started(request: Request, folders: Mapping[Setting, Path]) -> Request:
+    """The request in the precision that its runs have; where they were started decided on the default one."""
+    info = run_folder.read_run(next(iter(folders.values())))
+    return replace(request, backbone=replace(request.backbone, precision=info.config.get("precision")))
 
 
 def _encoder_of(request: Request) -> ClipEncoder:

@@ -1,4 +1,4 @@
-"""The driver of a sweep: it makes the runs, hands groups to workers, and looks after what comes back."""
+"""The driver of a sweep: it makes the runs, hands groups to workers, and collects their answers."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class _Driver:
             assert isinstance(answer.task, GroupWork)
             if isinstance(answer.error, UsageError):
                 raise answer.error
-            self._heard(answer.task, answer)
+            self._collect(answer.task, answer)
             done += len(answer.task.folders)
             self.callbacks.progress("cells", done, cells)
             for folder in answer.task.folders.values():
@@ -130,7 +130,7 @@ class _Driver:
         assert isinstance(task, GroupWork)
         self.record.started((task.dataset, task.category))
 
-    def _heard(self, task: GroupWork, answer: Answer) -> None:
+    def _collect(self, task: GroupWork, answer: Answer) -> None:
         failed: dict[Setting, str] = {}
         if answer.error is None:
             for cell in answer.value.cells:

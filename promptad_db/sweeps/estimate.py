@@ -43,7 +43,7 @@ class Estimate:
             stages = next((self._stages[place] for place in places if place in self._stages), None)
             if stages is None or _SHARED not in stages:
                 return None
-            costs = {stage: _cost(stage, found, images) for stage, found in stages.items() if stage != _PART_OF_SHARED}
+            costs = {stage: _cost(stage, timed, images) for stage, timed in stages.items() if stage != _PART_OF_SHARED}
             shared = max(shared, costs.pop(_SHARED))
             total += sum(costs.values())
         return total + shared
@@ -58,8 +58,8 @@ def estimate_of(grid: Grid, db: str | os.PathLike[str] | None) -> Estimate:
         return Estimate([])
 
 
-def _cost(stage: str, found: list[StageSeconds], images: int) -> float:
-    seconds = sum(one.seconds for one in found)
+def _cost(stage: str, timed: list[StageSeconds], images: int) -> float:
+    seconds = sum(one.seconds for one in timed)
     if stage in _PER_CELL:
-        return seconds / sum(one.cells for one in found)
-    return seconds / sum(one.images for one in found) * images
+        return seconds / sum(one.cells for one in timed)
+    return seconds / sum(one.images for one in timed) * images

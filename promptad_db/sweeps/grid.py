@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptad_db.datasets import open_dataset
 from promptad_db.errors import InputError, UsageError
+from promptad_db.model.names import check_precision, pretrained_of
 from promptad_db.records import MEMORY_ONLY, TASKS, Name, Setting, Task
 from promptad_db.schema import conform
 from promptad_db.storage import folder_at
@@ -75,7 +76,9 @@ class Grid:
                 raise UsageError(f"{flag} {min(numbers)} is too small", f"use {least} or more")
         absolute = {name: _root_at(root).absolute() for name, root in self.data_roots.items()}
         object.__setattr__(self, "data_roots", absolute)
-        object.__setattr__(self, "options", _with_absolute_paths(self.options))
+        check_precision(self.options.get("model"), self.options.get("precision"))
+        weights = pretrained_of(self.options.get("model"), self.options.get("pretrained"))
+        object.__setattr__(self, "options", _with_absolute_paths({**self.options, "pretrained": weights}))
 
     def settings(self) -> list[Setting]:
         """Every combination, in the order in which the runner makes their runs."""
@@ -93,13 +96,13 @@ class Grid:
             if not any(category in dataset.categories for dataset in opened.values()):
                 known = sorted({name for dataset in opened.values() for name in dataset.categories})
                 raise UsageError(f"no category {category!r} in {', '.join(opened)}", f"there are: {', '.join(known)}")
-        wanted = {
+        selected = {
             name: tuple(
                 one for one in dict.fromkeys(self.categories or dataset.categories) if one in dataset.categories
             )
             for name, dataset in opened.items()
         }
-        return {name: (dataset, wanted[name]) for name, dataset in opened.items() if wanted[name]}
+        return {name: (dataset, selected[name]) for name, dataset in opened.items() if selected[name]}
 
     def request_options(self, dataset: str, categories: tuple[str, ...], device: str) -> dict[str, Any]:
         """The options of the request for one dataset, for runs that are new or gone on with."""
@@ -157,7 +160,4 @@ def _root_at(root: str | Path) -> Path:
 
 def _with_absolute_paths(options: Mapping[str, Any]) -> dict[str, Any]:
     absolute = {name: Path(options[name]).absolute() for name in _PATHS if options.get(name) is not None}
-    weights = options.get("pretrained")
-    if weights is not None and Path(weights).is_file():
-        absolute["pretrained"] = str(Path(weights).absolute())  # type: ignore[assignment]
     return {**options, **absolute}

@@ -6,9 +6,10 @@ import os
 import signal
 import threading
 from collections import Counter, deque
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import Connection, wait
+from multiprocessing import active_children, get_context, parent_process
 from typing import TYPE_CHECKING, Self
 
 from promptad_db.errors import PromptadError, UsageError
@@ -16,13 +17,12 @@ from promptad_db.sweeps.work import Answer, perform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from multiprocessing.context import SpawnProcess
     from types import TracebackType
 
     from promptad_db.sweeps.work import Task
 
-_PATIENCE = 5.0
-_LOST = (EOFError, OSError)  # what a pipe says whose other end is gone
+
+_STOP_TIMEOUT = 5.0  # seconds that a worker has to end before it is killed
 
 
 class LocalExecutor:
@@ -60,30 +60,28 @@ class LocalExecutor:
         """See `Executor.answers`."""
         waiting = deque(tasks)
         losses: Counter[int] = Counter()
-        busy: dict[Connection, tuple[_Worker, Task]] = {}
+        busy: dict[Future[Answer], tuple[_Worker, Task]] = {}
         while waiting or busy:
-            self._staff(len(waiting) + len(busy))
+            self._start_workers(len(waiting) + len(busy))
+            at_work = [worker for worker, _ in busy.values()]
             for worker in self._workers:
-                if waiting and worker.connection not in busy:
+                if waiting and worker not in at_work:
                     task = waiting.popleft()
-                    busy[worker.connection] = worker, task
-                    worker.give(task)
+                    busy[worker.give(task)] = worker, task
                     started(task)
-            for connection in wait(list(busy)):
-                assert isinstance(connection, Connection)
-                worker, task = busy.pop(connection)
-                try:
-                    answer: Answer = connection.recv()
-                except _LOST:
-                    end = self._bury(worker)
-                    losses[id(task)] += 1
-                    if losses[id(task)] <= self._retries:
-                        waiting.append(task)
-                        continue
-                    answer = Answer(task, error=_lost(losses[id(task)], end))
-                yield answer
+            for future in wait(busy, return_when=FIRST_COMPLETED).done:
+                worker, task = busy.pop(future)
+                if not isinstance(future.exception(), BrokenProcessPool):
+                    yield future.result()
+                    continue
+                self._workers.remove(worker)
+                losses[id(task)] += 1
+                if losses[id(task)] <= self._retries:
+                    waiting.append(task)
+                else:
+                    yield Answer(task, error=_lost(losses[id(task)], worker.stop(at_once=True)))
 
-    def _staff(self, tasks: int) -> None:
+    def _start_workers(self, tasks: int) -> None:
         """As many workers as there are devices, but no more than there is work for."""
         missing = list(self._devices)
         for worker in self._workers:
@@ -91,53 +89,44 @@ class LocalExecutor:
         for device in missing[: max(0, tasks - len(self._workers))]:
             self._workers.append(_Worker(device, self._threads))
 
-    def _bury(self, worker: _Worker) -> str:
-        self._workers.remove(worker)
-        worker.stop(at_once=True)
-        code = worker.process.exitcode
+
+class _Worker:
+    """A pool of one process, which uses one device."""
+
+    def __init__(self, device: str, threads: int) -> None:
+        self.device, self._threads = device, threads
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"), _begin)
+        try:
+            with _threads_of_libraries(threads):
+                pid = self._pool.submit(os.getpid).result()
+        except BrokenProcessPool as error:
+            raise PromptadError(
+                "a worker process did not start", "in a script, call sweep below `if __name__ == '__main__':`"
+            ) from error
+        self.process = next(process for process in active_children() if process.pid == pid)
+
+    def give(self, task: Task) -> Future[Answer]:
+        """Hand a task over; that the process is dead already shows in the answer."""
+        try:
+            return self._pool.submit(perform, task, self.device, self._threads)
+        except BrokenProcessPool as error:
+            lost: Future[Answer] = Future()
+            lost.set_exception(error)
+            return lost
+
+    def stop(self, *, at_once: bool) -> str:
+        """End the process when it has nothing to do, or whatever it does; returns how it ended."""
+        killer = threading.Timer(0 if at_once else _STOP_TIMEOUT, self.process.kill)
+        killer.start()
+        self._pool.shutdown(cancel_futures=True)
+        killer.cancel()
+        code = self.process.exitcode
         return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
 
-class _Worker:
-    """One process and the pipe to it."""
-
-    def __init__(self, device: str, threads: int) -> None:
-        self.device = device
-        context = get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process: SpawnProcess = context.Process(target=_serve, args=(theirs, device, threads), daemon=True)
-        with _threads_of_libraries(threads):
-            self.process.start()
-        theirs.close()
-
-    def give(self, task: Task) -> None:
-        """Hand a task over; a dead worker shows when its answer is waited for."""
-        try:
-            self.connection.send(task)
-        except OSError:
-            return
-
-    def stop(self, *, at_once: bool) -> None:
-        """End the process: when it has nothing to do, or whatever it does."""
-        self.connection.close()
-        if at_once:
-            self.process.terminate()
-        self.process.join(_PATIENCE)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
-
-
-def _serve(connection: Connection, device: str, threads: int) -> None:
-    """A worker's life: tasks until the pipe is closed, or until the driver dies."""
+def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the driver decides
     threading.Thread(target=_end_with_driver, daemon=True).start()
-    while True:
-        try:
-            task = connection.recv()
-        except _LOST:
-            return
-        connection.send(perform(task, device, threads))
 
 
 def _end_with_driver() -> None:

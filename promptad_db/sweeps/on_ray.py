@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from promptad_db.sweeps.work import Task
 
 _QUEUED = 2  # tasks in flight for each that can run: none waits for the driver, and few are lost with it
-_PATIENCE = 10.0  # seconds for a cluster to take a connection; Ray itself tries for minutes
-_LOOK_AGAIN = 10.0  # seconds after which a cluster that grew is noticed
+_CONNECT_TIMEOUT = 10.0  # seconds for a cluster to take a connection; Ray itself tries for minutes
+_POLL_INTERVAL = 10.0  # seconds after which a cluster that grew is noticed
 
 
 class RayExecutor:
@@ -92,7 +92,7 @@ class RayExecutor:
                 task = waiting.popleft()
                 self._pending[do.remote(task, device, self._threads)] = task
                 started(task)
-            ready, _ = ray.wait(list(self._pending), num_returns=1, timeout=_LOOK_AGAIN)
+            ready, _ = ray.wait(list(self._pending), num_returns=1, timeout=_POLL_INTERVAL)
             for reference in ready:
                 task = self._pending.pop(reference)
                 try:
@@ -121,4 +121,4 @@ def _reach(address: str) -> None:
     """OSError when nobody listens at host:port."""
     host, colon, port = address.rpartition("://")[2].rpartition(":")
     if colon and port.isdigit():
-        socket.create_connection((host, int(port)), _PATIENCE).close()
+        socket.create_connection((host, int(port)), _CONNECT_TIMEOUT).close()

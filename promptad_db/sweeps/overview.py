@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from promptad_db import run_folder
 from promptad_db.result_set import ResultSet, Section
 from promptad_db.sweeps.estimate import estimate_of
-from promptad_db.sweeps.found import done_cells, find_folders, groups_of
+from promptad_db.sweeps.existing import done_cells, existing_folders, groups_of
 from promptad_db.sweeps.record import is_driven, read_record
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from promptad_db.sweeps.estimate import Estimate
-    from promptad_db.sweeps.found import Group
+    from promptad_db.sweeps.existing import Group
     from promptad_db.sweeps.grid import CellKey, Grid
 
 STATES = ("done", "running", "failed", "missing")
@@ -63,7 +63,7 @@ class _View:
         self.grid = grid
         self.groups = groups_of(grid)
         self.running, self.failed = running, failed
-        self.done = done_cells(find_folders(grid, root))
+        self.done = done_cells(existing_folders(grid, root))
         self.estimate: Estimate = estimate_of(grid, db)
 
     def state(self, cell: CellKey) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptad_db.errors import DatabaseError, InputError, NoRowsError, UsageError
+from promptad_db.model.names import TINY
 from promptad_db.records import Name, PathText, Seed, Setting, Shots, Task
 from promptad_db.schema import conform, shown
 from promptad_db.storage import files, files_in, folder_at, is_remote, lock_place, modified_at
@@ -74,11 +75,13 @@ class _StoredGrid:
 
     def grid(self) -> Grid:
         layers = self.options.get("memory_layers")
+        options = {**self.options, "memory_layers": tuple(layers) if isinstance(layers, list) else None}
+        if options.get("model") == TINY:  # older versions wrote down what was asked for, and tiny did not obey
+            options |= {"pretrained": None, "precision": None}
         folders = {name: folder_at(root) for name, root in self.data_roots.items()}
         return Grid(
-            self.experiment, folders, self.categories, self.tasks, self.k_shots, self.seeds, self.variants,
-            options={**self.options, "memory_layers": tuple(layers) if isinstance(layers, list) else None},
-        )  # fmt: skip
+            self.experiment, folders, self.categories, self.tasks, self.k_shots, self.seeds, self.variants, options
+        )
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ class Answer:
 
 
 class Executor(Protocol):
-    """Where tasks are done. Its workers live while it is entered."""
+    """Where tasks are done. Its workers run while it is entered."""
 
     def __enter__(self) -> Self: ...
 
@@ -98,7 +98,7 @@ class Executor(Protocol):
     ) -> None: ...
 
     def answers(self, tasks: Sequence[Task], started: Callable[[Task], None]) -> Iterator[Answer]:
-        """The answer of each task as it comes, in any order; ``started`` hears when a worker is given one.
+        """The answer of each task as it comes, in any order; ``started`` is called when a worker is given one.
 
         A task whose worker is lost is given to another one; when that happens too often its answer is an error.
         """

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import logging
 import shlex
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from promptad_db import run_folder
-from promptad_db.errors import DatabaseError, InputError, UsageError
-from promptad_db.records import (
-    IMAGE_SCORES,
-    PROTOCOLS,
-    SELECTIONS,
-    TASKS,
-    Branch,
-    CategoryResult,
-    Render,
-    RunInfo,
-    Task,
-)
-from promptad_db.run_folder.run_json import check_render, check_run
-from promptad_db.scoring import DEFAULT_FUSIONS, score_category
+from promptad_db.errors import DatabaseError, InputError
+from promptad_db.records import CategoryResult, Render
+from promptad_db.run_folder.run_json import check_render
+from promptad_db.scoring import DEFAULT_FUSIONS, image_scores, score_category
 from promptad_db.tracking.arrays import collect, seconds_of
-from promptad_db.tracking.environment import describe_environment
+from promptad_db.tracking.description import PUBLIC_SIGMA, describe_run, known_rules
+from promptad_db.tracking.environment import also_in_this
 
 if TYPE_CHECKING:
     import os
@@ -36,11 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from promptad_db.progress import Stopwatch
-    from promptad_db.records import BranchKind
+    from promptad_db.records import BranchKind, RunInfo, Task
 
 logger = logging.getLogger("promptad_db")
-
-PUBLIC_SIGMA = 4.0
 
 
 def start_run(
@@ -71,60 +57,25 @@ def start_run(
 
     ``render`` says how maps become pixel maps: a Render, or (height, width) for bilinear upsampling and a Gaussian of
     sigma 4 pixels as PromptAD does. Without it maps as large as the masks are scored as they are, and smaller ones are
-    rendered at the size of the masks. ``image_score`` says what the score of an image is that has a map; ``environment``
-    adds to what is found out about this machine, ``source`` says what the run read. ``fusions`` are computed beside the branches semantic and memory when both are
-    logged. ``branch_kinds`` says of branches that are logged what they are: base (the default), fusion, gate (a fusion that
-    was learned on other categories) or oracle (uses the labels: an upper bound). Folders go to ``runs``, else PROMPTAD_RUNS, else ./runs. When the block ends the run is indexed in the
-    database ``db`` (else PROMPTAD_DB, else ./promptad.duckdb); ``db=False`` leaves that to ``promptad-db ingest``.
+    rendered at the size of the masks. ``image_score`` says what the score of an image is that has a map: the maximum of
+    the map (grid_max), or of the map rendered without its Gaussian (rendered_max). ``environment`` adds to what is known
+    of this machine, ``source`` says what the run read. ``fusions`` are computed beside the branches semantic and memory
+    when both are logged. ``branch_kinds`` says of branches that are logged what they are: base (the default), fusion,
+    gate (a fusion that was learned on other categories) or oracle (uses the labels: an upper bound). Folders go to
+    ``runs``, else PROMPTAD_RUNS, else ./runs. When the block ends the run is indexed in the database ``db`` (else
+    PROMPTAD_DB, else ./promptad.duckdb); ``db=False`` leaves that to ``promptad-db ingest``.
 
-    Raises UsageError for a task, selection, protocol or image score that does not exist, and InputError, which names the
-    field, for what run.json cannot hold.
+    Raises UsageError for a task, selection, protocol, image score or fusion that does not exist, and InputError, which
+    names the field, for what run.json cannot hold.
     """
-    for name, value, allowed in (
-        ("task", task, TASKS),
-        ("selection", selection, SELECTIONS),
-        ("protocol", protocol, PROTOCOLS),
-        ("image_score", image_score, IMAGE_SCORES),
-    ):
-        if value not in allowed:
-            raise UsageError(f"{name} is {value!r}", f"use one of {', '.join(allowed)}")
-    if isinstance(render, tuple):
-        render = Render(*render, gaussian_sigma=PUBLIC_SIGMA)
-    if isinstance(render, Render):
-        render = Render(**{name: _plain(value) for name, value in vars(render).items()})
-    created_at = run_folder.now()
-    info = RunInfo(
-        run_id="new",
-        experiment=experiment,
-        method=method,
-        variant=variant,
-        task=task,
-        dataset=dataset,
-        k_shot=_plain(k_shot),
-        seed=_plain(seed),
-        created_at=created_at,
-        model=dict(model or {}),
-        render=render,
-        selection=selection,  # type: ignore[arg-type]
-        protocol=protocol,  # type: ignore[arg-type]
-        config=dict(config or {}),
-        image_score=image_score,  # type: ignore[arg-type]
-        environment={**describe_environment(), **(environment or {})},
-        source=dict(source or {}),
-        branches={name: Branch(kind, None if kind == "base" else name) for name, kind in (branch_kinds or {}).items()},
-        tags=tags if isinstance(tags, str) else tuple(tags),  # type: ignore[arg-type]
-        note=note,
-    )
-    check_run(info, "start_run")
-    run_id = run_folder.new_run_id(created_at, dataset=dataset, k_shot=info.k_shot, seed=info.seed, task=task)
-    info = replace(info, run_id=run_id)
+    info = describe_run(
+        experiment=experiment, method=method, variant=variant, task=task, dataset=dataset, k_shot=k_shot, seed=seed,
+        model=model, render=render, selection=selection, protocol=protocol, config=config, image_score=image_score,
+        environment=environment, source=source, branch_kinds=branch_kinds, tags=tags, note=note,
+    )  # fmt: skip
+    rules = known_rules(fusions)
     folder = run_folder.create_run(run_folder.default_root(runs), info)
-    return ActiveRun(folder, info, tuple(fusions), db=db)
-
-
-def _plain(value: Any) -> Any:
-    """A number of numpy as one of Python; anything else as it is."""
-    return value.item() if isinstance(value, np.generic) else value
+    return ActiveRun(folder, info, rules, db=db)
 
 
 def resume_run(
@@ -132,7 +83,8 @@ def resume_run(
 ) -> ActiveRun:
     """Go on with a run that was interrupted: its finished categories stay, what was half written goes."""
     run_folder.remove_unfinished(folder)
-    info = run_folder.update_run(folder, status="running", finished_at=None)
+    environment = also_in_this(run_folder.read_run(folder).environment)
+    info = run_folder.update_run(folder, status="running", finished_at=None, environment=environment)
     return ActiveRun(folder, info, tuple(fusions), db=db)
 
 
@@ -201,7 +153,7 @@ class ActiveRun:
         """Score one category exactly and write it to the run folder.
 
         ``images`` are N names, unique in the category. ``branches`` maps a branch to [N] image scores or [N, h, w]
-        anomaly maps (higher = more anomalous; the image score of a map is its maximum); arrays, lists and CPU tensors
+        anomaly maps (higher = more anomalous; the image score of a map is its maximum, as ``image_score`` of the run says); arrays, lists and CPU tensors
         are taken. ``labels`` are [N] of 0 and 1, by default whether the mask has an anomalous pixel. ``masks`` are
         [N, H, W] of 0 and 1 (or 0 and 255) at the rendered size, or image files, None for a normal image. ``timings`` are
         seconds a stage.
@@ -210,6 +162,8 @@ class ActiveRun:
         """
         result = collect(category, images, branches=branches, labels=labels, masks=masks, defect_types=defect_types)
         result.timings = seconds_of(category, timings or {})
+        if self.info.image_score == "rendered_max":
+            self._score_rendered(result)
         return self.log_result(result)
 
     def log_result(self, result: CategoryResult, clock: Stopwatch | None = None) -> CategoryResult:
@@ -251,6 +205,15 @@ class ActiveRun:
         if self.info.task == "cls" and result.labels is None:
             raise InputError(f"category {result.category!r}: a cls run needs labels", "pass labels=[N]")
 
+    def _score_rendered(self, result: CategoryResult) -> None:
+        """Take the scores of images from their rendered maps."""
+        settings = self._settings(result)
+        try:
+            for branch, maps in result.maps.items():
+                result.scores[branch] = image_scores(maps, self.info.image_score, settings)
+        except InputError as error:
+            raise InputError(f"category {result.category!r}: {error.args[0]}", error.hint) from error
+
     def _settings(self, result: CategoryResult) -> Render | None:
         """How the maps of this category are rendered: as the run says, or as its first masks suggest."""
         if result.masks is None:
@@ -258,9 +221,9 @@ class ActiveRun:
         size = (result.masks.shape[1], result.masks.shape[2])
         if self.info.render is None:
             as_is = all(maps.shape[1:] == size for maps in result.maps.values())
-            found = Render(*size, "none", 0.0) if as_is else Render(*size, "bilinear", PUBLIC_SIGMA)
-            check_render(found, f"category {result.category!r}: masks")
-            return found
+            render = Render(*size, "none", 0.0) if as_is else Render(*size, "bilinear", PUBLIC_SIGMA)
+            check_render(render, f"category {result.category!r}: masks")
+            return render
         settings = self.info.render
         if size != (settings.height, settings.width):
             raise InputError(

@@ -24,6 +24,16 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
+def also_in_this(environment: dict[str, Any]) -> dict[str, Any]:
+    """The environment of a run that goes on here: where it differs from what is stored, it is added as ``resumed``."""
+    here = describe_environment()
+    resumed = environment.get("resumed")
+    earlier = resumed if isinstance(resumed, list) else []
+    if any(here.items() <= one.items() for one in (environment, *earlier) if isinstance(one, dict)):
+        return environment
+    return {**environment, "resumed": [*earlier, here]}
+
+
 def _git_commit() -> str | None:
     try:
         answer = subprocess.run(

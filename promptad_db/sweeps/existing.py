@@ -1,4 +1,4 @@
-"""Which runs of a sweep are there already: told by their run.json, without loading the model."""
+"""Which runs of a sweep exist already, by their run.json, without loading the model."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from promptad_db.sweeps.grid import Grid
 
-_NOT_SAID = ("feature_cache",)
-_OF_TEXT = ("epochs", "selection")
+_NOT_RECORDED = ("feature_cache",)
+_OF_TEXT = ("epochs", "selection", "temperature", "prompts")
 _MARK = re.compile(r"-k(\d+)-s(\d+)-(cls|seg)-")
 
 
@@ -45,15 +45,15 @@ def groups_of(grid: Grid) -> list[Group]:
     ]
 
 
-def find_folders(grid: Grid, root: Path) -> dict[tuple[str, Setting], Path]:
+def existing_folders(grid: Grid, root: Path) -> dict[tuple[str, Setting], Path]:
     """The newest run folder below ``root`` for each dataset and setting of the grid that has one.
 
     What only the loaded model knows (the hash of its weights, its own temperature, the default precision) is not
     compared; the workers compare it before they go on with a run.
     """
     settings = set(grid.settings())
-    wanted = _wanted(grid)
-    found: dict[tuple[str, Setting], Path] = {}
+    options = _options_of_grid(grid)
+    folders: dict[tuple[str, Setting], Path] = {}
     for folder in _folders_like(settings, root):
         try:
             info = run_folder.read_run(folder)
@@ -62,9 +62,9 @@ def find_folders(grid: Grid, root: Path) -> dict[tuple[str, Setting], Path]:
         if info.seed is None or info.dataset not in grid.data_roots:
             continue
         setting = Setting(info.task, info.k_shot, info.seed, info.variant)
-        if setting in settings and _fits(info, setting, wanted):
-            found.setdefault((info.dataset, setting), folder)
-    return found
+        if setting in settings and _fits(info, setting, options):
+            folders.setdefault((info.dataset, setting), folder)
+    return folders
 
 
 def done_cells(folders: dict[tuple[str, Setting], Path]) -> set[CellKey]:
@@ -84,9 +84,9 @@ def _folders_like(settings: set[Setting], root: Path) -> Iterator[Path]:
             yield folder
 
 
-def _wanted(grid: Grid) -> dict[str, Any]:
-    """What all runs of the grid have in common, as ``_said`` says it; what is left to the model is left out."""
-    options = {name: value for name, value in grid.options.items() if value is not None and name not in _NOT_SAID}
+def _options_of_grid(grid: Grid) -> dict[str, Any]:
+    """What all runs of the grid have in common, as ``_options_of_run``; what is left to the model is left out."""
+    options = {name: value for name, value in grid.options.items() if value is not None and name not in _NOT_RECORDED}
     if "memory_layers" in options:
         options["memory_layers"] = list(options["memory_layers"])
     options["prompts"] = sha256_of(options["prompts"]) if "prompts" in options else "published"
@@ -94,16 +94,16 @@ def _wanted(grid: Grid) -> dict[str, Any]:
     return {**options, "experiment": grid.experiment, "from_run": None}
 
 
-def _said(info: RunInfo) -> dict[str, Any]:
+def _options_of_run(info: RunInfo) -> dict[str, Any]:
     """What a run says of itself, by the names of the options."""
     config = info.config
-    training = config.get("training") or {}
+    training = config.get("training")
     return {
         **{name: config.get(name) for name in ("temperature", "memory_tap", "precision", "batch_size", "prompts")},
         "memory_layers": config.get("memory_layers"),
         "from_run": config.get("from_run"),
         "shots_file": config.get("shots_from"),
-        "epochs": training.get("epochs"),
+        "epochs": training.get("epochs") if isinstance(training, dict) else None,
         "experiment": info.experiment,
         "method": info.method,
         "model": info.model.get("name"),
@@ -114,7 +114,7 @@ def _said(info: RunInfo) -> dict[str, Any]:
     }
 
 
-def _fits(info: RunInfo, setting: Setting, wanted: dict[str, Any]) -> bool:
-    said = _said(info)
+def _fits(info: RunInfo, setting: Setting, options: dict[str, Any]) -> bool:
+    recorded = _options_of_run(info)
     without = () if setting.semantic else _OF_TEXT
-    return all(said.get(name) == value for name, value in wanted.items() if name not in without)
+    return all(recorded.get(name) == value for name, value in options.items() if name not in without)
