@@ -15,9 +15,23 @@ if TYPE_CHECKING:
     from independent.databases import Logged
 
 Row = dict[str, Any]
-_BRANCH = ["run_id", "category", "branch"]
+ENTRY = ["run_id", "category", "branch"]
 _KINDS = ("exact", "reported", "approx")
 _LEVEL = {"cls": "image", "seg": "pixel"}
+
+
+def estimated(
+    logged: Logged, runs: pd.DataFrame, numbers: pd.DataFrame, shown: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """The shown cells that have a gap and an estimate, by the kind of the estimate; with the AUROC of max of their run."""
+    cells = shown[shown.gap.notna()]
+    cells = cells.assign(run_id=cells.run_id_a.where(~cells.of_two_runs))
+    maxima = numbers[numbers.branch == "max"][["run_id", "category", "value"]].rename(columns={"value": "max_auroc"})
+    cells = cells.merge(maxima, on=["run_id", "category"], how="left")
+    return {
+        "stored": cells.merge(stored_estimates(logged, runs, cells), on=CELL),
+        "computed": computed_estimates(score_means(logged), cells[cells.max_auroc.notna()]),
+    }
 
 
 def stored_estimates(logged: Logged, runs: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
@@ -50,20 +64,18 @@ def computed_estimates(means: pd.DataFrame, maxima: pd.DataFrame) -> pd.DataFram
 def by_provenance(logged: Logged) -> list[Row]:
     """The view ``auroc_by_provenance``."""
     rows = []
-    for key, group in logged.numbers.groupby(_BRANCH):
+    for key, group in logged.numbers.groupby(ENTRY):
         entries = {entry.provenance: entry for entry in group.itertuples()}
         values = {kind: entries[kind].value if kind in entries else None for kind in _KINDS}
         precision = entries["reported"].precision if "reported" in entries else None
         truths = len(entries.keys() & {"exact", "reported"})
-        rows.append(
-            {**dict(zip(_BRANCH, key, strict=True)), **values, "reported_precision": precision, "truths": truths}
-        )
+        rows.append({**dict(zip(ENTRY, key, strict=True)), **values, "reported_precision": precision, "truths": truths})
     return rows
 
 
 def of_runs(logged: Logged) -> list[Row]:
     """The view ``approx_audit``: runs and categories with a stored estimate or score means, both branches known."""
-    entries = {tuple(row[name] for name in _BRANCH): row for row in by_provenance(logged)}
+    entries = {tuple(row[name] for name in ENTRY): row for row in by_provenance(logged)}
     means = {(cell.run_id, cell.category, cell.level): cell for cell in score_means(logged).itertuples()}
     tasks = dict(zip(logged.runs.run_id, logged.runs.task, strict=True))
     rows = []

@@ -19,7 +19,7 @@ from independent.cells import (
     stacked,
     within,
 )
-from independent.intervals import bounds, spread, terms_of
+from independent.intervals import bounds, less, spread, terms_of
 from independent.summaries import mean_over_cells
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ def compared(logged: Logged, both: pd.DataFrame, by: Sequence[str], names: tuple
 
 def _intervals(logged: Logged, group: pd.DataFrame, names: tuple[str, str]) -> Row:
     a, b = terms_of(group, group.name_a, "_a", over=_OVER), terms_of(group, group.name_b, "_b", over=_OVER)
-    less = [(-term[0], *term[1:]) for term in a]
-    found = spread(logged, [*b, *less], difference=True)
+    delta = [*b, *less(a)]
+    found = spread(logged, delta, difference=True)
     return {
         **bounds(logged, a, names[0]), **bounds(logged, b, names[1]),
-        **bounds(logged, [*b, *less], "delta", difference=True),
+        **bounds(logged, delta, "delta", difference=True),
         "p_value": None if found is None else found.p_value(),
     }  # fmt: skip

@@ -7,7 +7,7 @@ images, so components of an image, known by its name, are added up before they a
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -121,21 +121,18 @@ def terms_of(
     """The terms of a mean over cells, seeds averaged first: those of one branch, whose run and value are in the columns with
     the ending ``side``; ``branch`` is its name, or a column of names.
     """
-    groups = cells.groupby(list(over))
-    weights = sign / groups.value_a.transform("size") / groups.ngroups if len(cells) else []
+    keys = list(zip(*(cells[name].tolist() for name in over), strict=True))
+    seeds = Counter(keys)
     names = [branch] * len(cells) if isinstance(branch, str) else list(branch)
-    return [
-        (
-            weight,
-            cell.task,
-            cell.dataset,
-            cell.category,
-            getattr(cell, f"run_id{side}"),
-            name,
-            getattr(cell, f"value{side}"),
-        )
-        for weight, name, cell in zip(weights, names, cells.itertuples(), strict=True)
-    ]
+    columns = [cells[name].tolist() for name in ("task", "dataset", "category", f"run_id{side}")]
+    values = cells[f"value{side}"].tolist()
+    rows = zip(keys, *columns, names, values, strict=True)
+    return [(sign / seeds[key] / len(seeds), *rest) for key, *rest in rows]
+
+
+def less(terms: Sequence[Term]) -> list[Term]:
+    """The same terms, taken away."""
+    return [(-term[0], *term[1:]) for term in terms]
 
 
 def bounds(logged: Logged, terms: Sequence[Term], column: str, *, difference: bool = False) -> dict[str, float | None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from statistics import median
+import math
+from collections import defaultdict
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from independent.cells import NO_SEED, OVER_SEEDS
@@ -17,8 +19,16 @@ _MEANS = {"semantic_mean": "value_a", "memory_mean": "value_b", "mean_gap": "gap
 
 
 def mean_over_cells(cells: pd.DataFrame, columns: Sequence[str], over: Sequence[str] = OVER_SEEDS) -> dict[str, float]:
-    """The means of some columns: over seeds first, then over whatever else tells the cells apart."""
-    return dict(cells.groupby(list(over))[list(columns)].mean().mean())
+    """The means of some columns: over seeds first, then over whatever else tells the cells apart; what is NaN is left out."""
+    keys = list(zip(*(cells[name].tolist() for name in over), strict=True))
+    means = {}
+    for column in columns:
+        groups: dict[tuple[Any, ...], list[float]] = defaultdict(list)
+        for key, value in zip(keys, cells[column].tolist(), strict=True):
+            if not math.isnan(value):
+                groups[key].append(value)
+        means[column] = fmean(map(fmean, groups.values())) if groups else math.nan
+    return means
 
 
 def summaries(pairs: pd.DataFrame, by: Sequence[str], over: Sequence[str] = OVER_SEEDS) -> list[Row]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from independent.cells import CELL, PAIR, branch_auroc, pairs_of, within
+from independent.cells import CELL, branch_auroc, pairs_of, within
+from independent.intervals import bounds, less, terms_of
 from independent.summaries import _seed, mean_over_cells
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from independent.databases import Logged
+
 Row = dict[str, Any]
-SHOWN_BRANCHES = (*PAIR, "max", "harmonic")
+_FUSIONS = ("max", "harmonic")
 WEAK = 0.05
 _TRIAL = [name for name in CELL if name != "variant"]
 _OVER = ["experiment", "method", "dataset", "category", "k_shot", "task"]
@@ -24,10 +27,10 @@ def reference_of(runs: pd.DataFrame) -> str:
     return str(runs.sort_values("order").variant.iloc[0])
 
 
-def variants(numbers: pd.DataFrame, reference: str, min_gap: float = WEAK) -> list[Row]:
+def variants(numbers: pd.DataFrame, reference: str, branches: tuple[str, str], logged: Logged) -> list[Row]:
     """The section *variants*."""
-    aurocs = branch_auroc(numbers[numbers.branch.isin(SHOWN_BRANCHES)])
-    repairs = weak_cells(numbers, reference, min_gap)
+    aurocs = branch_auroc(numbers[numbers.branch.isin([*branches, *_FUSIONS])])
+    repairs = weak_cells(numbers, reference, branches)
     rows = []
     for (task, dataset, variant, branch), own in aurocs.groupby(["task", "dataset", "variant", "branch"]):
         if variant == reference or not own.value.notna().any():
@@ -35,16 +38,17 @@ def variants(numbers: pd.DataFrame, reference: str, min_gap: float = WEAK) -> li
         there = aurocs[(aurocs.variant == reference) & (aurocs.branch == branch) & (aurocs.task == task)]
         there = there[there.dataset == dataset]
         row = {"task": task, "dataset": dataset, "variant": variant, "branch": branch}
-        rows.append(row | _against(own, there) | _repaired(repairs, row))
+        rows.append(row | _against(logged, branch, own, there) | _repaired(repairs, row, branches[0]))
     return rows
 
 
-def _against(own: pd.DataFrame, reference: pd.DataFrame) -> Row:
+def _against(logged: Logged, branch: str, own: pd.DataFrame, reference: pd.DataFrame) -> Row:
     own, reference = own[own.value.notna()], reference[reference.value.notna()]
     both = own.merge(reference, on=_TRIAL, suffixes=("", "_reference"))
     row: Row = {"cells": len(both), "left_out": len(own) + len(reference) - 2 * len(both)}
     if not len(both):
         return row | dict.fromkeys(["mean", "reference_mean", "delta", "wins", "ties", "losses"])
+    a, b = terms_of(both, branch, "_reference", over=_OVER), terms_of(both, branch, over=_OVER)
     both = both.assign(delta=both.value - both.value_reference)
     tie = within(both.delta, both.precision, both.precision_reference)
     means = mean_over_cells(both, ["value", "value_reference", "delta"], _OVER)
@@ -52,22 +56,24 @@ def _against(own: pd.DataFrame, reference: pd.DataFrame) -> Row:
         "mean": means["value"], "reference_mean": means["value_reference"], "delta": means["delta"],
         "wins": int((~tie & (both.delta > 0)).sum()), "ties": int(tie.sum()),
         "losses": int((~tie & (both.delta < 0)).sum()),
+        **bounds(logged, a, "reference_mean"), **bounds(logged, b, "mean"),
+        **bounds(logged, [*b, *less(a)], "delta", difference=True),
     }  # fmt: skip
 
 
-def weak_cells(numbers: pd.DataFrame, reference: str, min_gap: float) -> pd.DataFrame:
-    """One row a variant and cell in which the reference's semantic branch is weak, with what the variant makes of it."""
-    weak = pairs_of(numbers[numbers.variant == reference])
-    weak = weak[(weak.gap >= min_gap) & (weak.weak_branch == "semantic")]
-    own = branch_auroc(numbers[(numbers.variant != reference) & (numbers.branch == "semantic")])
+def weak_cells(numbers: pd.DataFrame, reference: str, branches: tuple[str, str]) -> pd.DataFrame:
+    """One row a variant and cell in which the reference's first branch is weak, with what the variant makes of it."""
+    weak = pairs_of(numbers[numbers.variant == reference], branches)
+    weak = weak[(weak.gap >= WEAK) & (weak.weak_branch == branches[0])]
+    own = branch_auroc(numbers[(numbers.variant != reference) & (numbers.branch == branches[0])])
     own = own[own.value.notna()]
     found = own.merge(weak[[*_TRIAL, "value_a", "value_b", "gap"]], on=_TRIAL)
     left = found.value_b - found.value
     return found.assign(left=left, repaired=left < found.gap / 2)
 
 
-def _repaired(repairs: pd.DataFrame, row: Row) -> Row:
-    if row["branch"] != "semantic":
+def _repaired(repairs: pd.DataFrame, row: Row, branch: str) -> Row:
+    if row["branch"] != branch:
         return {"weak_cells": None, "repaired": None}
     own = repairs[
         (repairs.task == row["task"]) & (repairs.dataset == row["dataset"]) & (repairs.variant == row["variant"])
@@ -75,9 +81,9 @@ def _repaired(repairs: pd.DataFrame, row: Row) -> Row:
     return {"weak_cells": len(own), "repaired": int(own.repaired.sum())}
 
 
-def repairs(numbers: pd.DataFrame, reference: str, min_gap: float = WEAK) -> list[Row]:
+def repairs(numbers: pd.DataFrame, reference: str, branches: tuple[str, str]) -> list[Row]:
     """The section *repairs*, all of its rows."""
-    found = weak_cells(numbers, reference, min_gap)
+    found = weak_cells(numbers, reference, branches)
     return [
         {
             "variant": cell.variant, "dataset": cell.dataset, "category": cell.category, "k_shot": cell.k_shot,
