@@ -24,6 +24,7 @@ BRANCHES = ("semantic", "memory", "max", "harmonic", "mean", "gate", "gate_hard"
 GATES = ("gate", "gate_hard")
 STAGES = ("encode", "encode_semantic", "text", "memory", "fuse", "train")
 SIDE = 3  # pixels of a map
+_RERUN = 0.4
 
 
 @dataclass
@@ -78,7 +79,7 @@ def random_database(seed: int, folder: Path) -> Logged:
     minute = 0
     for index in range(int(random.integers(18, 34))):
         minute += int(random.random() < 0.9)  # else of the same time as the run before
-        _log_run(random, folder / "runs", tables, _run(random, index, minute))
+        _log_run(random, folder / "runs", tables, _run(random, tables.runs, index, minute))
     outcome = ingest(folder / "runs", db=folder / "promptad.duckdb", runs=folder / "runs")
     assert not outcome.rejected, outcome.rejected
     keys = ["run_id", "category"]
@@ -93,30 +94,31 @@ def random_database(seed: int, folder: Path) -> Logged:
     )
 
 
-def _run(random: Generator, index: int, minute: int) -> RunInfo:
+def _run(random: Generator, before: list[dict[str, Any]], index: int, minute: int) -> RunInfo:
+    """A run of a random setting, often of one that was run before."""
+
     def pick(*choices: Any) -> Any:
         """One of the choices, each half as likely as the one before it."""
         weights = 0.5 ** np.arange(len(choices))
         return choices[random.choice(len(choices), p=weights / weights.sum())]
 
-    names = {
+    setting = {
         "task": pick("seg", "cls"),
         "dataset": pick("mvtec", "visa"),
         "k_shot": pick(1, 2, 4),
         "seed": pick(1, 2, 3, None),
+        "experiment": pick("e", "f"),
+        "method": pick("m", "m", "n"),
+        "variant": pick("baseline", "spatial_prompts", "memory_only"),
     }
+    if before and random.random() < _RERUN:
+        again = before[int(random.integers(len(before)))]
+        setting = {name: again[name] for name in setting}
     created_at = f"2026-01-01T{minute // 60:02}:{minute % 60:02}:00+00:00"
+    names = {name: setting[name] for name in ("dataset", "k_shot", "seed", "task")}
     run_id = run_folder.new_run_id(created_at, **names, suffix=f"{int(random.integers(2**32)):08x}")
-    return RunInfo(
-        run_id=f"{run_id}-{index}",
-        experiment=pick("e", "f"),
-        method=pick("m", "m", "n"),
-        variant=pick("baseline", "spatial_prompts", "memory_only"),
-        created_at=created_at,
-        status="finished",
-        render=Render(SIDE, SIDE, "none", 0.0),
-        **names,
-    )
+    render = Render(SIDE, SIDE, "none", 0.0)
+    return RunInfo(f"{run_id}-{index}", created_at=created_at, status="finished", render=render, **setting)
 
 
 def _log_run(random: Generator, root: Path, tables: _Tables, info: RunInfo) -> None:
@@ -140,7 +142,7 @@ def _branches(random: Generator, info: RunInfo) -> list[str]:
     """Which branches a cell has: mostly both and some fusions."""
     if info.variant == "memory_only":
         return ["memory"]
-    both = [["semantic", "memory"], ["semantic"], ["memory"], []][int(random.choice(4, p=[0.82, 0.07, 0.07, 0.04]))]
+    both = [["semantic", "memory"], ["semantic"], ["memory"], []][int(random.choice(4, p=[0.66, 0.15, 0.15, 0.04]))]
     chance = random.choice([0.15, 0.8])
     return [*both, *(branch for branch in BRANCHES[2:] if random.random() < chance)] or ["max"]
 

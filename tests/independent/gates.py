@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from independent.cells import OVER_SEEDS, PAIR
+from independent.cells import CELL, PAIR
 from independent.databases import GATES
 from independent.summaries import mean_over_cells
 
@@ -18,11 +18,14 @@ FIXED = ("max", "harmonic", "mean")
 _KEYS = ["run_id", "category"]
 
 
-def gate_cells(numbers: pd.DataFrame) -> pd.DataFrame:
-    """One row a cell and gate, the run of which counts: columns of the other branches of that run."""
-    gates = numbers[numbers.branch.isin(GATES)].assign(baseline=numbers.variant == "baseline")
-    ranked = gates.sort_values(["baseline", "order"], ascending=False, kind="stable")
-    own = ranked.drop_duplicates([*OVER_SEEDS, "seed", "branch"])
+def gate_cells(numbers: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
+    """One row a shown cell and gate: the latest run that has it and max, else its latest; the other branches of that run as
+    columns.
+    """
+    found = numbers[numbers.branch.isin(GATES)].merge(shown[CELL], on=CELL)
+    with_max = numbers[numbers.branch == "max"][_KEYS].assign(has_max=True)
+    found = found.merge(with_max, on=_KEYS, how="left").fillna({"has_max": False})
+    own = found.sort_values(["has_max", "order"], ascending=False, kind="stable").drop_duplicates([*CELL, "branch"])
     others = numbers.pivot_table(index=_KEYS, columns="branch", values="value")
     others = others.reindex(columns=[*PAIR, *FIXED, "oracle"]).reset_index()
     return own.merge(others, on=_KEYS, how="left")

@@ -21,6 +21,11 @@ Row = dict[str, Any]
 EXACT = 1e-12
 ALL = 10**6
 _OF_SEMANTIC_AND_MEMORY = ("gate", "gate-picks", "cost")
+_WHERE_ABSENT = {
+    "p_value": None,
+    "std_leaves_out": 0,
+    "of_two_runs": False,
+}  # columns that are shown where they say something
 _USUAL = Wanted(experiments=("e",))
 _UNUSUAL = (
     Wanted(experiments=("e",), branches=("memory", "max")),
@@ -52,7 +57,7 @@ def held(where: str, shown: Sequence[Row], own: Sequence[Row], keys: Sequence[st
         yield f"{where}: {_named(keys, key)} is {'shown only' if key in there else 'not shown'}"
     for key in sorted(there.keys() & ours.keys(), key=str):
         for column, value in ours[key].items():
-            found = there[key].get(column, None if column == "p_value" else "no such column")
+            found = there[key].get(column, _WHERE_ABSENT.get(column, "no such column"))
             if not near(found, plain(value), column):
                 yield f"{where}: {_named(keys, key)}: {column} is {found!r}, but {plain(value)!r} by pandas"
 

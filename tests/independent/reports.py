@@ -40,14 +40,15 @@ def sections(logged: Logged, wanted: Wanted) -> dict[str, list[Row]]:
     shown = shown_of(pairs_of(numbers, wanted.branches))
     fused = fused_of(numbers, shown, wanted.branches)
     reference = variants.reference_of(runs)
-    gate_cells = gates.gate_cells(numbers)
+    shown_pairs = shown_of(pairs_of(numbers))
+    gate_cells = gates.gate_cells(numbers, shown_pairs)
     return _of_pairs(logged, shown, wanted.branches) | {
         "fusion": fusions.gains(fused, ["task"], wanted.branches, logged),
         "variants": variants.variants(numbers, reference, wanted.branches, logged),
         "repairs": variants.repairs(numbers, reference, wanted.branches),
         "gate": gates.gates(gate_cells),
         "gate-picks": gates.picks(logged, gate_cells),
-        "cost": cost(logged, numbers, shown_of(pairs_of(numbers))),
+        "cost": cost(logged, numbers, shown_pairs),
         "significance": significance.significance(logged, shown, fused, wanted.branches),
         "paper": paper.paper(numbers, logged),
     }

@@ -56,10 +56,10 @@ def _summary(pairs: pd.DataFrame, over: Sequence[str]) -> Row:
     return row | {"median_abs_gap": median(defined.groupby(list(over)).abs_gap.mean())}
 
 
-def _provenance(defined: pd.DataFrame) -> str:
+def _provenance(defined: pd.DataFrame) -> str | None:
     counts = defined.provenance.value_counts()
-    if len(counts) == 1:
-        return str(counts.index[0])
+    if len(counts) < 2:
+        return next(iter(counts.index), None)
     return ", ".join(f"{counts[kind]} {kind}" for kind in ("exact", "reported", "approx", "mixed") if kind in counts)
 
 
@@ -76,7 +76,7 @@ def cells(pairs: pd.DataFrame) -> list[Row]:
     defined = pairs[pairs.gap.notna()].sort_values("abs_gap", ascending=False)
     names = {"semantic": "value_a", "memory": "value_b", "gap": "gap", "abs_gap": "abs_gap"}
     return [
-        {**{name: getattr(cell, name) for name in ("dataset", "category", "k_shot", "task", "weak_branch", "provenance")},
+        {**{name: getattr(cell, name) for name in ("dataset", "category", "k_shot", "task", "weak_branch", "provenance", "of_two_runs")},
          "seed": _seed(cell.seed),
          **{name: getattr(cell, column) for name, column in names.items()}}
         for cell in defined.itertuples()
@@ -112,7 +112,7 @@ def _seed(seed: Any) -> Any:
 
 
 def cls_vs_seg(pairs: pd.DataFrame) -> list[Row]:
-    """The view of this name."""
+    """The view of this name: the methods and variants that have both tasks."""
     setting = ["experiment", "method", "variant"]
     rows: dict[tuple[str, ...], Row] = {}
     for row in summaries(pairs, [*setting, "task"]):
@@ -121,7 +121,9 @@ def cls_vs_seg(pairs: pd.DataFrame) -> list[Row]:
         rows.setdefault(key, {}).update({f"{row['task']}_{name}": row[name] for name in columns})
     made = []
     for key, row in rows.items():
-        gaps = row.get("cls_mean_abs_gap"), row.get("seg_mean_abs_gap")
+        if not {"cls_cells", "seg_cells"} <= row.keys():
+            continue
+        gaps = row["cls_mean_abs_gap"], row["seg_mean_abs_gap"]
         ratio = gaps[1] / gaps[0] if gaps[0] and gaps[1] is not None else None
         made.append({**dict(zip(setting, key, strict=True)), **row, "abs_gap_ratio": ratio})
     return made
