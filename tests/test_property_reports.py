@@ -43,7 +43,7 @@ def test_a_few_databases_hold_all_that_could_make_answers_differ(tmp_path: Path)
 def kinds(logged: Logged) -> Iterator[str]:
     """What there is in a database, of all that a wrong definition could get wrong."""
     runs = runs_of(logged)
-    numbers = numbers_of(logged, runs)
+    numbers = numbers_of(logged)
     pairs, aurocs = pairs_of(numbers), branch_auroc(numbers)
     fused = fused_of(numbers, pairs).merge(pairs[[*CELL, "run_id_a"]], on=CELL, suffixes=("", "_pair"))
     older = numbers.merge(aurocs[[*CELL, "branch", "order", "value"]], on=[*CELL, "branch"], suffixes=("", "_latest"))

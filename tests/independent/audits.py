@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from independent.cells import CELL, PAIR, latest, numbers_of
 from independent.summaries import _seed
 
 if TYPE_CHECKING:
+    from independent.cells import Wanted
     from independent.databases import Logged
 
 Row = dict[str, Any]
@@ -20,23 +22,21 @@ _KINDS = ("exact", "reported", "approx")
 _LEVEL = {"cls": "image", "seg": "pixel"}
 
 
-def estimated(
-    logged: Logged, runs: pd.DataFrame, numbers: pd.DataFrame, shown: pd.DataFrame
-) -> dict[str, pd.DataFrame]:
+def estimated(logged: Logged, wanted: Wanted, numbers: pd.DataFrame, shown: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The shown cells that have a gap and an estimate, by the kind of the estimate; with the AUROC of max of their run."""
     cells = shown[shown.gap.notna()]
     cells = cells.assign(run_id=cells.run_id_a.where(~cells.of_two_runs))
     maxima = numbers[numbers.branch == "max"][["run_id", "category", "value"]].rename(columns={"value": "max_auroc"})
     cells = cells.merge(maxima, on=["run_id", "category"], how="left")
     return {
-        "stored": cells.merge(stored_estimates(logged, runs, cells), on=CELL),
+        "stored": cells.merge(stored_estimates(logged, wanted, cells), on=CELL),
         "computed": computed_estimates(score_means(logged), cells[cells.max_auroc.notna()]),
     }
 
 
-def stored_estimates(logged: Logged, runs: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
+def stored_estimates(logged: Logged, wanted: Wanted, shown: pd.DataFrame) -> pd.DataFrame:
     """Of each shown cell the latest approx numbers of its setting, columns ``estimate_a`` and ``estimate_b``."""
-    numbers = latest(numbers_of(logged, runs, "approx"), [*CELL, "branch"])
+    numbers = latest(numbers_of(logged, replace(wanted, provenance="approx")), [*CELL, "branch"])
     found = shown[CELL]
     for branch, side in zip(PAIR, "ab", strict=True):
         own = numbers[numbers.branch == branch][[*CELL, "value"]]

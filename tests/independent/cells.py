@@ -40,6 +40,9 @@ class Wanted:
     datasets: tuple[str, ...] | None = None
     methods: tuple[str, ...] | None = None
     variants: tuple[str, ...] | None = None
+    categories: tuple[str, ...] | None = None
+    k_shots: tuple[int, ...] | None = None
+    seeds: tuple[int, ...] | None = None
     run_ids: tuple[str, ...] | None = None
     branches: tuple[str, str] = PAIR
     provenance: str = "best"
@@ -49,22 +52,25 @@ def runs_of(logged: Logged, wanted: Wanted = Wanted()) -> pd.DataFrame:
     """The runs asked for, numbered in the order of their time and id."""
     runs = logged.runs.sort_values(["created_at", "run_id"]).reset_index(drop=True)
     runs = runs.assign(order=runs.index, seed=[NO_SEED if pd.isna(seed) else int(seed) for seed in runs.seed])
-    for column, values in (
-        ("experiment", wanted.experiments), ("task", wanted.tasks), ("dataset", wanted.datasets),
-        ("method", wanted.methods), ("variant", wanted.variants), ("run_id", wanted.run_ids),
-    ):  # fmt: skip
+    filters = {
+        "experiment": wanted.experiments, "task": wanted.tasks, "dataset": wanted.datasets, "method": wanted.methods,
+        "variant": wanted.variants, "k_shot": wanted.k_shots, "seed": wanted.seeds, "run_id": wanted.run_ids,
+    }  # fmt: skip
+    for column, values in filters.items():
         runs = runs if values is None else runs[runs[column].isin(values)]
     return runs
 
 
-def numbers_of(logged: Logged, runs: pd.DataFrame, provenance: str = "best") -> pd.DataFrame:
+def numbers_of(logged: Logged, wanted: Wanted = Wanted()) -> pd.DataFrame:
     """One row a run, category and branch: the exact AUROC where it has a value, else the reported one, else NaN."""
-    wanted = ["exact", "reported"] if provenance == "best" else [provenance]
-    entries = logged.numbers[logged.numbers.provenance.isin(wanted)]
+    kinds = ["exact", "reported"] if wanted.provenance == "best" else [wanted.provenance]
+    entries = logged.numbers[logged.numbers.provenance.isin(kinds)]
+    if wanted.categories is not None:
+        entries = entries[entries.category.isin(wanted.categories)]
     entries = entries.assign(value=entries.value.astype(float), undefined=entries.value.isna())
     entries = entries.sort_values(["undefined", "provenance"], kind="stable")
     best = entries.drop_duplicates(["run_id", "category", "branch"]).drop(columns="undefined")
-    return best.merge(runs, on="run_id")
+    return best.merge(runs_of(logged, wanted), on="run_id")
 
 
 def latest(numbers: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

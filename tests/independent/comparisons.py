@@ -14,7 +14,6 @@ from independent.cells import (
     branch_auroc,
     numbers_of,
     pairs_of,
-    runs_of,
     shown_of,
     stacked,
     within,
@@ -35,7 +34,7 @@ _FILTER = {"run": "run_ids", "experiment": "experiments", "method": "methods", "
 def both_sides(logged: Logged, wanted: Wanted, kind: str, first: str, second: str) -> pd.DataFrame:
     """One row a cell and branch that both have, with the endings ``_a`` and ``_b``."""
     if kind == "branch":
-        numbers = numbers_of(logged, runs_of(logged, wanted), wanted.provenance)
+        numbers = numbers_of(logged, wanted)
         pairs = shown_of(pairs_of(numbers, (first, second))).assign(branch=f"{first}, {second}")
         return pairs.assign(name_a=first, name_b=second)
     sides = [_side(logged, replace(wanted, **{_FILTER[kind]: (name,)})) for name in (first, second)]
@@ -47,12 +46,14 @@ def both_sides(logged: Logged, wanted: Wanted, kind: str, first: str, second: st
 
 
 def _side(logged: Logged, wanted: Wanted) -> pd.DataFrame:
-    numbers = numbers_of(logged, runs_of(logged, wanted), wanted.provenance)
+    """One row a cell and branch, of the setting that a report shows; of baseline, else the latest, where it shows none."""
+    numbers = numbers_of(logged, wanted)
     shown = shown_of(pairs_of(numbers))
     aurocs = branch_auroc(numbers)
-    known = aurocs.merge(shown[CELL], on=CELL)
+    of_shown = aurocs.merge(shown[CELL], on=CELL)
     rest = aurocs[~pd.MultiIndex.from_frame(aurocs[SHOWN]).isin(pd.MultiIndex.from_frame(shown[SHOWN]))]
-    return stacked(known, rest)
+    rest = rest.assign(baseline=rest.variant == "baseline").sort_values(["baseline", "order"], ascending=False)
+    return stacked(of_shown, rest.drop_duplicates([*SHOWN, "branch"]))
 
 
 def compared(logged: Logged, both: pd.DataFrame, by: Sequence[str], names: tuple[str, str], *, ci: bool) -> list[Row]:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 CATEGORIES = {"mvtec": ("tile", "wood", "grid"), "visa": ("pcb1", "pcb2")}
-BRANCHES = ("semantic", "memory", "max", "harmonic", "mean", "gate", "gate_hard", "oracle")
-GATES = ("gate", "gate_hard")
+BRANCHES = ("semantic", "memory", "max", "harmonic", "mean", "gate", "gate_hard", "oracle", "gate_rank", "max_rank",
+            "mean_rank", "oracle_rank", "gate_mine")  # fmt: skip
+GATES = {"gate": "", "gate_hard": "", "gate_rank": "_rank"}
+"""The learned gates, and what stands behind the name of a rule of their calibration."""
 STAGES = ("encode", "encode_semantic", "text", "memory", "fuse", "train")
 SIDE = 3  # pixels of a map
 _RERUN = 0.4

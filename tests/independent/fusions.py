@@ -34,7 +34,8 @@ def gains(
         rows.append({
             **dict(zip([*by, "rule"], key, strict=True)),
             "cells": len(group),
-            "of_several_runs": int(group.several_runs.sum()),
+            "upper_bound": key[-1].startswith("oracle"),
+            "cells_of_several_runs": int(group.several_runs.sum()),
             "mean": means["value"],
             "gain_over_better_branch": means["over_better"],
             "gain_over_memory": means["over_memory"],

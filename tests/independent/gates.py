@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from independent.cells import CELL, PAIR
+from independent.cells import SHOWN
 from independent.databases import GATES
 from independent.summaries import mean_over_cells
 
@@ -18,39 +19,50 @@ FIXED = ("max", "harmonic", "mean")
 _KEYS = ["run_id", "category"]
 
 
-def gate_cells(numbers: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
-    """One row a shown cell and gate: the latest run that has it and max, else its latest; the other branches of that run as
-    columns.
+def gate_cells(numbers: pd.DataFrame) -> pd.DataFrame:
+    """One row a cell and gate, of a run that has max of the same calibration too, of baseline, of the latest run; the other
+    branches of its run as columns. ``counted``: its AUROC is defined, and that of max wherever it is in any cell.
     """
-    found = numbers[numbers.branch.isin(GATES)].merge(shown[CELL], on=CELL)
-    with_max = numbers[numbers.branch == "max"][_KEYS].assign(has_max=True)
-    found = found.merge(with_max, on=_KEYS, how="left").fillna({"has_max": False})
-    own = found.sort_values(["has_max", "order"], ascending=False, kind="stable").drop_duplicates([*CELL, "branch"])
-    others = numbers.pivot_table(index=_KEYS, columns="branch", values="value")
-    others = others.reindex(columns=[*PAIR, *FIXED, "oracle"]).reset_index()
-    return own.merge(others, on=_KEYS, how="left")
+    found = numbers[numbers.branch.isin(GATES)]
+    found = found.assign(baseline=found.variant == "baseline", suffix=found.branch.map(GATES))
+    maxima = numbers[numbers.branch.str.startswith("max")].assign(suffix=lambda frame: frame.branch.str[len("max") :])
+    maxima = maxima[[*_KEYS, "suffix", "value"]].rename(columns={"value": "max_value"}).assign(has_max=True)
+    found = found.merge(maxima, on=[*_KEYS, "suffix"], how="left").fillna({"has_max": False})
+    ranked = found.sort_values(["has_max", "baseline", "order"], ascending=False, kind="stable")
+    own = ranked.drop_duplicates([*SHOWN, "branch"])
+    others = numbers.pivot_table(index=_KEYS, columns="branch", values="value").reset_index()
+    any_max = own.groupby(["task", "branch"]).max_value.transform("count") > 0
+    counted = own.value.notna() & (own.max_value.notna() | ~any_max)
+    return own.assign(counted=counted).merge(others, on=_KEYS, how="left")
 
 
 def gates(cells: pd.DataFrame) -> list[Row]:
     """The section *gate*."""
-    return [_gate(group) | {"task": key[0], "gate": key[1]} for key, group in cells.groupby(["task", "branch"])]
+    return [
+        _gate(group, GATES[key[1]]) | {"task": key[0], "gate": key[1]}
+        for key, group in cells.groupby(["task", "branch"])
+    ]
 
 
-def _gate(cells: pd.DataFrame) -> Row:
-    counted = cells[cells.value.notna() & cells["max"].notna()]
+def _gate(cells: pd.DataFrame, suffix: str) -> Row:
+    counted = cells[cells.counted]
     row: Row = {"cells": len(counted), "left_out": len(cells) - len(counted)}
     if not len(counted):
-        return row | {"best_fixed": None, "gate_mean": None, "oracle_upper_bound": None}
-    means = mean_over_cells(counted, ["value", *FIXED, "oracle"])
-    complete = [rule for rule in FIXED if counted[rule].notna().all()]
-    best = max(complete, key=lambda rule: round(means[rule], 12))
-    oracle = means["oracle"] if counted.oracle.notna().all() else None
-    way = None if oracle is None or oracle - means[best] <= 1e-12 else oracle - means[best]
-    gain = means["value"] - means["max"]
+        return row | dict.fromkeys(["best_fixed", "gate_mean", "oracle_upper_bound", "way_covered", "beats_max"])
+    known = [f"{rule}{suffix}" for rule in (*FIXED, "oracle") if f"{rule}{suffix}" in counted]
+    means = mean_over_cells(counted, ["value", "max_value", *known])
+    complete = [rule for rule in known if counted[rule].notna().all()]
+    best = max(
+        (rule for rule in complete if "oracle" not in rule), key=lambda rule: round(means[rule], 12), default=None
+    )
+    oracle = means[f"oracle{suffix}"] if f"oracle{suffix}" in complete else None
+    way = None if oracle is None or best is None or oracle - means[best] <= 1e-12 else oracle - means[best]
+    gain = means["value"] - means["max_value"]
     return row | {
-        "best_fixed": best, "best_fixed_mean": means[best], "gate_mean": means["value"], "oracle_upper_bound": oracle,
-        "way_covered": None if way is None else (means["value"] - means[best]) / way, "gain_over_max": gain,
-        "cells_above_max": int((counted.value > counted["max"]).sum()), "beats_max": gain > 1e-12,
+        "best_fixed": best, "best_fixed_mean": None if best is None else means[best], "gate_mean": means["value"],
+        "oracle_upper_bound": oracle, "way_covered": None if way is None else (means["value"] - means[best]) / way,
+        "gain_over_max": gain, "cells_above_max": int((counted.value > counted.max_value).sum()),
+        "beats_max": None if math.isnan(gain) else gain > 1e-12,
     }  # fmt: skip
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from independent import audits, comparisons
-from independent.cells import PAIR, Wanted, numbers_of, pairs_of, runs_of, shown_of
+from independent import audits, comparisons, variants
+from independent.cells import PAIR, Wanted, numbers_of, pairs_of, shown_of
 from independent.reports import KEYS, PLACE, sections, with_intervals
 from independent.views import plain, views
 from promptad_db import Filters, audit, compare, open_db, report
 from promptad_db.db.engine.sql_files import names
+from promptad_db.db.queries.compare import compare_variants
 from promptad_db.errors import NoRowsError
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ _WHERE_ABSENT = {
     "p_value": None,
     "std_leaves_out": 0,
     "of_two_runs": False,
+    "cells_of_several_runs": 0,
 }  # columns that are shown where they say something
 _USUAL = Wanted(experiments=("e",))
 _UNUSUAL = (
@@ -35,6 +38,7 @@ _UNUSUAL = (
     Wanted(experiments=("e", "f")),
     Wanted(experiments=("e",), provenance="approx"),
     Wanted(experiments=("e",), variants=("spatial_prompts", "memory_only")),
+    Wanted(experiments=("e",), k_shots=(1, 2), seeds=(1, 2), categories=("tile", "pcb1"), tasks=("seg",)),
 )
 
 
@@ -42,14 +46,15 @@ def differences(logged: Logged, turn: int) -> Iterator[str]:
     """Every difference between what is reported of a database and what the runs say; by ``turn`` of other filters."""
     yield from _views(logged)
     yield from _report(logged, _USUAL)
-    yield from _report(logged, _UNUSUAL[turn % len(_UNUSUAL)])
+    some_runs = replace(_USUAL, run_ids=tuple(logged.runs.run_id[::2]))
+    yield from _report(logged, [*_UNUSUAL, some_runs][turn % (len(_UNUSUAL) + 1)])
     yield from _comparisons(logged, turn)
     yield from _audits(logged)
 
 
 def held(where: str, shown: Sequence[Row], own: Sequence[Row], keys: Sequence[str]) -> Iterator[str]:
     """The differences between two lists of rows that are told apart by ``keys``, in the columns of our own."""
-    there = {tuple(row[key] for key in keys): row for row in shown}
+    there = {tuple(row.get(key) for key in keys): row for row in shown}
     ours = {tuple(plain(row[key]) for key in keys): row for row in own}
     if len(there) < len(shown):
         yield f"{where}: {len(shown) - len(there)} rows are shown twice"
@@ -73,15 +78,21 @@ def _named(keys: Sequence[str], key: Sequence[Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in zip(keys, key, strict=True))
 
 
+def _filters(wanted: Wanted) -> Filters:
+    return Filters(**vars(wanted))
+
+
 def _report(logged: Logged, wanted: Wanted) -> Iterator[str]:
     own = sections(logged, wanted)
     if not own:
         return
-    given = report(logged.path, Filters(**vars(wanted)), sections=list(own), top=ALL, ci=True)
+    given = report(logged.path, _filters(wanted), sections=list(own), top=ALL, ci=True)
     asked = ", ".join(f"{name}={value}" for name, value in vars(wanted).items() if value)
     for section in given.sections:
         branches = PAIR if section.name in _OF_SEMANTIC_AND_MEMORY else wanted.branches
         shown = section.result.renamed(_in_place(section.result.columns, branches)).records()
+        if section.name == "worst" and len({row["experiment"] for row in own["worst"]}) == 1:
+            shown = [{"experiment": own["worst"][0]["experiment"], **row} for row in shown]
         yield from held(f"report {section.name} ({asked})", shown, own[section.name], KEYS[section.name])
 
 
@@ -110,7 +121,23 @@ def _comparisons(logged: Logged, turn: int) -> Iterator[str]:
     ]  # fmt: skip
     for index in (turn, turn + 1, turn + 2):
         yield from _compared(logged, *asked[index % len(asked)])
+    yield from _compared_variants(logged, "spatial_prompts", "baseline")
     yield from _compared(logged, "run", ids[0], ids[1 + turn % (len(ids) - 1)], Wanted())
+
+
+def _compared_variants(logged: Logged, *compared: str) -> Iterator[str]:
+    wanted = replace(_USUAL, variants=compared)
+    numbers = numbers_of(logged, wanted)
+    own = {
+        "variants": variants.variants(numbers, compared[0], PAIR, logged),
+        "repairs": variants.repairs(numbers, compared[0], PAIR),
+    }
+    if not any(row["cells"] for row in own["variants"]):
+        return
+    given = compare_variants(logged.path, compared, _filters(_USUAL), ci=True)
+    for section in given.sections:
+        where = f"compare --variants {','.join(compared)}: {section.name}"
+        yield from held(where, section.result.records(), own[section.name], KEYS[section.name])
 
 
 def _compared(logged: Logged, kind: str, first: str, second: str, wanted: Wanted) -> Iterator[str]:
@@ -118,7 +145,7 @@ def _compared(logged: Logged, kind: str, first: str, second: str, wanted: Wanted
     both = comparisons.both_sides(logged, wanted, kind, first, second)
     shared = both[both.value_a.notna() & both.value_b.notna()]
     try:
-        given = compare(first, second, logged.path, Filters(**vars(wanted)), kind=kind, ci=True)
+        given = compare(first, second, logged.path, _filters(wanted), kind=kind, ci=True)
     except NoRowsError as error:
         if len(shared):
             yield f"{where}: {error}, but {len(shared)} cells by pandas"
@@ -133,14 +160,13 @@ def _compared(logged: Logged, kind: str, first: str, second: str, wanted: Wanted
 
 def _audits(logged: Logged) -> Iterator[str]:
     for wanted in (_USUAL, Wanted(experiments=("f",))):
-        runs = runs_of(logged, wanted)
-        numbers = numbers_of(logged, runs)
+        numbers = numbers_of(logged, wanted)
         shown = shown_of(pairs_of(numbers))
-        for estimate, cells in audits.estimated(logged, runs, numbers, shown).items():
+        for estimate, cells in audits.estimated(logged, wanted, numbers, shown).items():
             where = f"audit --estimate {estimate} {wanted.experiments}"
             own = with_intervals(logged, audits.audited(cells), shown, PLACE)
             try:
-                given = audit(logged.path, Filters(**vars(wanted)), estimate=estimate, ci=True)
+                given = audit(logged.path, _filters(wanted), estimate=estimate, ci=True)
             except NoRowsError as error:
                 if own:
                     yield f"{where}: {error}, but {len(own)} cells by pandas"

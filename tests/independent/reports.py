@@ -23,7 +23,7 @@ _MEANS = ("semantic_mean", "memory_mean", "mean_gap")
 _CELL = ("semantic", "memory", "gap")
 KEYS = {
     "summary": ("task",), "datasets": ("dataset", "task"), "k-shot": ("k_shot", "task"), "compare": ("task",),
-    "worst": PLACE, "categories": ("dataset", "category", "task"), "fusion": ("task", "rule"),
+    "worst": ("experiment", *PLACE), "categories": ("dataset", "category", "task"), "fusion": ("task", "rule"),
     "variants": ("task", "dataset", "variant", "branch"), "repairs": ("variant", *PLACE),
     "gate": ("task", "gate"), "gate-picks": ("task", "gate", "dataset", "category"), "cost": ("task", "dataset"),
     "significance": ("task", "branch", "against"), "paper": tuple(paper.SERIES),
@@ -33,22 +33,20 @@ KEYS = {
 
 def sections(logged: Logged, wanted: Wanted) -> dict[str, list[Row]]:
     """The rows of every section, by its name; none at all where one of the branches has no number."""
-    runs = runs_of(logged, wanted)
-    numbers = numbers_of(logged, runs, wanted.provenance)
+    numbers = numbers_of(logged, wanted)
     if not set(wanted.branches) <= set(numbers.branch):
         return {}
     shown = shown_of(pairs_of(numbers, wanted.branches))
     fused = fused_of(numbers, shown, wanted.branches)
-    reference = variants.reference_of(runs)
-    shown_pairs = shown_of(pairs_of(numbers))
-    gate_cells = gates.gate_cells(numbers, shown_pairs)
+    reference = variants.reference_of(runs_of(logged, wanted))
+    gate_cells = gates.gate_cells(numbers)
     return _of_pairs(logged, shown, wanted.branches) | {
         "fusion": fusions.gains(fused, ["task"], wanted.branches, logged),
         "variants": variants.variants(numbers, reference, wanted.branches, logged),
         "repairs": variants.repairs(numbers, reference, wanted.branches),
         "gate": gates.gates(gate_cells),
         "gate-picks": gates.picks(logged, gate_cells),
-        "cost": cost(logged, numbers, shown_pairs),
+        "cost": cost(logged, numbers, shown_of(pairs_of(numbers))),
         "significance": significance.significance(logged, shown, fused, wanted.branches),
         "paper": paper.paper(numbers, logged),
     }

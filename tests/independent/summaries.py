@@ -74,13 +74,11 @@ def compared_tasks(pairs: pd.DataFrame) -> list[Row]:
 def cells(pairs: pd.DataFrame) -> list[Row]:
     """The section *worst*, all of its rows."""
     defined = pairs[pairs.gap.notna()].sort_values("abs_gap", ascending=False)
-    names = {"semantic": "value_a", "memory": "value_b", "gap": "gap", "abs_gap": "abs_gap"}
-    return [
-        {**{name: getattr(cell, name) for name in ("dataset", "category", "k_shot", "task", "weak_branch", "provenance", "of_two_runs")},
-         "seed": _seed(cell.seed),
-         **{name: getattr(cell, column) for name, column in names.items()}}
-        for cell in defined.itertuples()
-    ]  # fmt: skip
+    names = {"value_a": "semantic", "value_b": "memory"}
+    columns = ["experiment", "dataset", "category", "k_shot", "seed", "task", "value_a", "value_b", "gap", "abs_gap",
+               "weak_branch", "provenance", "of_two_runs"]  # fmt: skip
+    rows = defined[columns].rename(columns=names).to_dict("records")
+    return [{**row, "seed": _seed(row["seed"])} for row in rows]
 
 
 def categories(pairs: pd.DataFrame, branches: tuple[str, str]) -> list[Row]:

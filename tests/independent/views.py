@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from independent import audits, fusions, summaries
-from independent.cells import CELL, NO_SEED, branch_auroc, fused_of, numbers_of, pairs_of, runs_of
+from independent.cells import CELL, NO_SEED, branch_auroc, fused_of, numbers_of, pairs_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ _OF_PAIRS = {
 
 def views(logged: Logged) -> dict[str, tuple[list[Row], list[str]]]:
     """The rows of each view, and the columns that tell them apart."""
-    numbers = numbers_of(logged, runs_of(logged))
+    numbers = numbers_of(logged)
     pairs = pairs_of(numbers)
     aurocs = branch_auroc(numbers).rename(columns={"value": "auroc"})
     branch = [*CELL, "branch"]
