@@ -26,7 +26,7 @@ GATES = {"gate": "", "gate_hard": "", "gate_rank": "_rank"}
 """The learned gates, and what stands behind the name of a rule of their calibration."""
 STAGES = ("encode", "encode_semantic", "text", "memory", "fuse", "train")
 SIDE = 3  # pixels of a map
-_RERUN = 0.4
+_RERUN, _OTHER_METHOD = 0.5, 0.4
 
 
 @dataclass
@@ -80,7 +80,7 @@ def random_database(seed: int, folder: Path) -> Logged:
     tables = _Tables()
     minute = 0
     for index in range(int(random.integers(18, 34))):
-        minute += int(random.random() < 0.9)  # else of the same time as the run before
+        minute += int(random.random() < 0.8)  # else of the same time as the run before
         _log_run(random, folder / "runs", tables, _run(random, tables.runs, index, minute))
     outcome = ingest(folder / "runs", db=folder / "promptad.duckdb", runs=folder / "runs")
     assert not outcome.rejected, outcome.rejected
@@ -114,13 +114,13 @@ def _run(random: Generator, before: list[dict[str, Any]], index: int, minute: in
         "variant": pick("baseline", "spatial_prompts", "memory_only"),
     }
     if before and random.random() < _RERUN:
-        again = before[int(random.integers(len(before)))]
-        setting = {name: again[name] for name in setting}
+        again = before[int(random.choice([-1, random.integers(len(before))]))]
+        kept = ["variant", "method"] if random.random() < _OTHER_METHOD else []  # of the new setting
+        setting |= {name: again[name] for name in setting if name not in kept}
     created_at = f"2026-01-01T{minute // 60:02}:{minute % 60:02}:00+00:00"
-    names = {name: setting[name] for name in ("dataset", "k_shot", "seed", "task")}
-    run_id = run_folder.new_run_id(created_at, **names, suffix=f"{int(random.integers(2**32)):08x}")
+    run_id = f"{int(random.integers(2**32)):08x}-{index}"
     render = Render(SIDE, SIDE, "none", 0.0)
-    return RunInfo(f"{run_id}-{index}", created_at=created_at, status="finished", render=render, **setting)
+    return RunInfo(run_id, created_at=created_at, status="finished", render=render, **setting)
 
 
 def _log_run(random: Generator, root: Path, tables: _Tables, info: RunInfo) -> None:
@@ -144,7 +144,7 @@ def _branches(random: Generator, info: RunInfo) -> list[str]:
     """Which branches a cell has: mostly both and some fusions."""
     if info.variant == "memory_only":
         return ["memory"]
-    both = [["semantic", "memory"], ["semantic"], ["memory"], []][int(random.choice(4, p=[0.66, 0.15, 0.15, 0.04]))]
+    both = [["semantic", "memory"], ["semantic"], ["memory"], []][int(random.choice(4, p=[0.56, 0.2, 0.2, 0.04]))]
     chance = random.choice([0.15, 0.8])
     return [*both, *(branch for branch in BRANCHES[2:] if random.random() < chance)] or ["max"]
 
@@ -170,8 +170,9 @@ def _reported(random: Generator, info: RunInfo, branch: str, *, scored: bool) ->
 
 
 def _auroc(random: Generator, precision: float) -> float:
-    if random.random() < 0.5:
-        return float(random.choice([0.5, 0.75, 0.755, 0.7575, 0.9, 0.9001, 0.90005, 1.0]))
+    if random.random() < 0.6:
+        near = random.random() < 0.75  # differences of a precision, and below it
+        return float(random.choice([0.9, 0.90005, 0.9001, 0.91] if near else [0.5, 0.75, 0.7575, 1.0]))
     value = float(random.uniform(0.3, 1.0))
     return round(round(value / precision) * precision, 6) if precision else value
 

@@ -58,7 +58,7 @@ def _summary(pairs: pd.DataFrame, over: Sequence[str]) -> Row:
 
 def _provenance(defined: pd.DataFrame) -> str | None:
     counts = defined.provenance.value_counts()
-    if len(counts) < 2:
+    if len(counts) < 2 and "mixed" not in counts:
         return next(iter(counts.index), None)
     return ", ".join(f"{counts[kind]} {kind}" for kind in ("exact", "reported", "approx", "mixed") if kind in counts)
 
