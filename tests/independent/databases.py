@@ -158,7 +158,7 @@ def _reported(random: Generator, info: RunInfo, branch: str, *, scored: bool) ->
 
     made = []
     if not scored or random.random() < 0.2:
-        precision = float(random.choice([0.0, 1e-4, 1e-2]))
+        precision = float(random.choice([0.0, 1e-4, 1e-2, 0.1], p=[0.3, 0.3, 0.3, 0.1]))
         kind = random.choice(["reported", "approx", "undefined"], p=[0.88, 0.06, 0.06])
         value = None if kind == "undefined" else _auroc(random, precision)
         made.append(metric("auroc", value, "approx" if kind == "approx" else "reported", precision))
