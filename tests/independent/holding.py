@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from independent import audits, comparisons, variants
 from independent.cells import PAIR, Wanted, numbers_of, pairs_of, shown_of
+from independent.rankings import rankings
 from independent.reports import KEYS, PLACE, sections, with_intervals
 from independent.views import plain, views
 from promptad_db import Filters, audit, compare, open_db, report
 from promptad_db.db.engine.sql_files import names
 from promptad_db.db.queries.compare import compare_variants
+from promptad_db.db.queries.significance import critical_difference
 from promptad_db.errors import NoRowsError
 
 if TYPE_CHECKING:
@@ -50,6 +52,10 @@ def differences(logged: Logged, turn: int) -> Iterator[str]:
     yield from _report(logged, [*_UNUSUAL, some_runs][turn % (len(_UNUSUAL) + 1)])
     yield from _comparisons(logged, turn)
     yield from _audits(logged)
+    shown = critical_difference(logged.path, _filters(_USUAL)).records()
+    yield from held(
+        "critical differences", shown, rankings(numbers_of(logged, _USUAL)), ("task", "method", "contender")
+    )
 
 
 def held(where: str, shown: Sequence[Row], own: Sequence[Row], keys: Sequence[str]) -> Iterator[str]:
