@@ -13,6 +13,7 @@ from independent.views import plain, views
 from promptad_db import Filters, audit, compare, open_db, report
 from promptad_db.db.engine.sql_files import names
 from promptad_db.db.queries.compare import compare_variants
+from promptad_db.db.queries.sections import SECTIONS
 from promptad_db.db.queries.significance import critical_difference
 from promptad_db.errors import NoRowsError
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 EXACT = 1e-12
+_DIGITS_OF_P = 1e-8
 ALL = 10**6
+_OF_OTHERS = "reference"  # published numbers, of no run here
 _OF_SEMANTIC_AND_MEMORY = ("gate", "gate-picks", "cost")
 _WHERE_ABSENT = {
     "p_value": None,
@@ -46,6 +49,8 @@ _UNUSUAL = (
 
 def differences(logged: Logged, turn: int) -> Iterator[str]:
     """Every difference between what is reported of a database and what the runs say; by ``turn`` of other filters."""
+    for name in sorted(set(SECTIONS) ^ {*KEYS, _OF_OTHERS}):
+        yield f"report {name}: is {'no section' if name in KEYS else 'not computed here'}"
     yield from _views(logged)
     yield from _report(logged, _USUAL)
     some_runs = replace(_USUAL, run_ids=tuple(logged.runs.run_id[::2]))
@@ -74,9 +79,9 @@ def held(where: str, shown: Sequence[Row], own: Sequence[Row], keys: Sequence[st
 
 
 def near(found: Any, value: Any, column: str) -> bool:
-    """Whether two values are the same; p values to nine digits."""
+    """Whether two values are the same to 1e-12, of a p value eight digits as well."""
     if isinstance(found, int | float) and isinstance(value, int | float):
-        return abs(found - value) <= (1e-9 * abs(value) if column == "p_value" else EXACT) + 1e-15
+        return abs(found - value) <= min(EXACT, _DIGITS_OF_P * abs(value) if column == "p_value" else EXACT)
     return bool(found == value)
 
 
