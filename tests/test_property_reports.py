@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from independent.databases import Logged
+    from independent.logged import Logged
 
 COUNT = "PROPERTY_DATABASES"  # set it for more than a few: 200 take about a quarter of an hour
 FEW, SOME = 3, 12

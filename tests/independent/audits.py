@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from independent.cells import CELL, PAIR, latest, numbers_of
-from independent.summaries import _seed
+from independent.cells import CELL, PAIR, latest, numbers_of, seed_of
 
 if TYPE_CHECKING:
     from independent.cells import Wanted
-    from independent.databases import Logged
+    from independent.logged import Logged
 
 Row = dict[str, Any]
 ENTRY = ["run_id", "category", "branch"]
@@ -113,7 +112,7 @@ def audited(cells: pd.DataFrame) -> list[Row]:
     for cell in cells.itertuples():
         guessed = cell.estimate_b - cell.estimate_a
         rows.append({
-            "dataset": cell.dataset, "category": cell.category, "k_shot": cell.k_shot, "seed": _seed(cell.seed),
+            "dataset": cell.dataset, "category": cell.category, "k_shot": cell.k_shot, "seed": seed_of(cell.seed),
             "task": cell.task, "semantic_estimate": cell.estimate_a, "semantic": cell.value_a,
             "error_semantic": cell.estimate_a - cell.value_a, "memory_estimate": cell.estimate_b,
             "memory": cell.value_b, "error_memory": cell.estimate_b - cell.value_b, "gap_estimate": guessed,
@@ -137,3 +136,37 @@ def totals(rows: list[Row]) -> Row:
         "max_error": float(np.max(errors.to_numpy())),
         "rank_correlation": float(stats.spearmanr(gaps.gap_estimate, gaps.gap)[0]) if several else None,
     }
+
+
+def conclusions(rows: list[Row], gaps: dict[str, float]) -> list[Row]:
+    """What the estimates say and what is true: counts as they are printed, gaps and their ratio as numbers. ``gaps`` are the
+    mean absolute gaps of whole tasks, which count where a task has no estimate.
+    """
+    frame = pd.DataFrame(rows)
+    made = []
+    for task, of_task in frame.groupby("task"):
+        groups = [("", of_task), *((f", {dataset}", group) for dataset, group in of_task.groupby("dataset"))]
+        made += [_weaker(f"{task}{name}: the weaker branch", group) for name, group in groups]
+        guessed, true = (100 * gap for gap in _mean_gaps(of_task))
+        made.append({"conclusion": f"{task}: the mean absolute gap", "by_the_estimate": guessed, "in_truth": true})
+    means = {task: (gap, gap) for task, gap in gaps.items() if gap}
+    means |= {task: _mean_gaps(of_task) for task, of_task in frame.groupby("task")}
+    if {"cls", "seg"} <= means.keys() and all(means["cls"]) and all(means["seg"]):
+        ratios = [seg / cls for seg, cls in zip(means["seg"], means["cls"], strict=True)]
+        ratio = {"by_the_estimate": ratios[0], "in_truth": ratios[1], "flips": (ratios[0] > 1) != (ratios[1] > 1)}
+        made.append({"conclusion": "gap of seg over gap of cls", **ratio})
+    return made
+
+
+def _mean_gaps(cells: pd.DataFrame) -> tuple[float, float]:
+    return cells.gap_estimate.abs().mean(), cells.gap.abs().mean()
+
+
+def _weaker(conclusion: str, cells: pd.DataFrame) -> Row:
+    answers = []
+    for column in ("weak_branch_estimate", "weak_branch"):
+        counts = [int((cells[column] == branch).sum()) for branch in PAIR]
+        winner = PAIR[int(counts[1] > counts[0])] if counts[0] != counts[1] else "neither"
+        answers.append((winner, f"{winner}, in {max(counts)}/{len(cells)} cells"))
+    (guess, guessed), (truth, true) = answers
+    return {"conclusion": conclusion, "by_the_estimate": guessed, "in_truth": true, "flips": guess != truth}

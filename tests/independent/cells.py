@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from independent.databases import Logged
+    from independent.logged import Logged
 
 SETTING = ["experiment", "method", "variant", "dataset", "k_shot", "seed", "task"]
 CELL = [*SETTING, "category"]
@@ -71,6 +71,11 @@ def numbers_of(logged: Logged, wanted: Wanted = Wanted()) -> pd.DataFrame:
     entries = entries.sort_values(["undefined", "provenance"], kind="stable")
     best = entries.drop_duplicates(["run_id", "category", "branch"]).drop(columns="undefined")
     return best.merge(runs_of(logged, wanted), on="run_id")
+
+
+def seed_of(seed: Any) -> Any:
+    """A seed as it is reported."""
+    return None if seed == NO_SEED else seed
 
 
 def latest(numbers: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

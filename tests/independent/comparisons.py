@@ -24,7 +24,7 @@ from independent.summaries import mean_over_cells
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from independent.databases import Logged
+    from independent.logged import Logged
 
 Row = dict[str, Any]
 _OVER = ["dataset", "category", "k_shot"]

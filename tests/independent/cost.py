@@ -10,7 +10,7 @@ from independent.summaries import mean_over_cells
 if TYPE_CHECKING:
     import pandas as pd
 
-    from independent.databases import Logged
+    from independent.logged import Logged
 
 _TIMED = ["encode", "text", "memory"]
 _OPTIONAL = ["encode_semantic", "fuse"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from independent.databases import Logged
+    from independent.logged import Logged
 
 Row = dict[str, Any]
 

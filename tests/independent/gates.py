@@ -12,7 +12,7 @@ from independent.summaries import mean_over_cells
 if TYPE_CHECKING:
     import pandas as pd
 
-    from independent.databases import Logged
+    from independent.logged import Logged
 
 Row = dict[str, Any]
 FIXED = ("max", "harmonic", "mean")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from independent import audits, comparisons, variants
+from independent import audits, comparisons, summaries, variants
 from independent.cells import PAIR, Wanted, numbers_of, pairs_of, shown_of
 from independent.rankings import rankings
 from independent.reports import KEYS, PLACE, sections, with_intervals
@@ -20,11 +20,12 @@ from promptad_db.errors import NoRowsError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from independent.databases import Logged
+    from independent.logged import Logged
 
 Row = dict[str, Any]
 EXACT = 1e-12
 _DIGITS_OF_P = 1e-8
+_HALF_A_DIGIT = 0.005 + EXACT
 ALL = 10**6
 _OF_OTHERS = "reference"  # published numbers, of no run here
 _OF_SEMANTIC_AND_MEMORY = ("gate", "gate-picks", "cost")
@@ -184,6 +185,18 @@ def _audits(logged: Logged) -> Iterator[str]:
                 continue
             yield from held(f"{where}: cells", given.cells.records(), own, PLACE)
             if own:
-                yield from held(
-                    f"{where}: totals", [{"": "all", **given.totals}], [{"": "all", **audits.totals(own)}], [""]
-                )
+                totals = [{"": "all", **given.totals}], [{"": "all", **audits.totals(own)}]
+                yield from held(f"{where}: totals", *totals, [""])
+                gaps = {row["task"]: row["mean_abs_gap"] for row in summaries.summaries(shown, ["task"])}
+                yield from _concluded(where, given.conclusions.records(), audits.conclusions(own, gaps))
+
+
+def _concluded(where: str, shown: Sequence[Row], own: Sequence[Row]) -> Iterator[str]:
+    """The differences in the conclusions of an audit; their gaps and ratios are printed with two decimals."""
+    printed = [row for row in shown if not row["conclusion"].endswith("is max just memory?")]
+    ours = {row["conclusion"]: row for row in own}
+    for row in printed:
+        for name, value in ours.get(row["conclusion"], {}).items():
+            if isinstance(value, float) and abs(float(row[name].split()[0]) - value) < _HALF_A_DIGIT:
+                row[name] = value
+    yield from held(f"{where}: conclusions", printed, own, ["conclusion"])

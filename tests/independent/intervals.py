@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from independent.databases import Logged
+    from independent.logged import Logged
 
 _NOTHING = 1e-24  # of a variance, what rounding leaves
 Term = tuple[float, str, str, str, str, str, float]  # weight, task, dataset, category, run, branch, AUROC

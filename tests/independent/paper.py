@@ -11,7 +11,7 @@ from independent.summaries import mean_over_cells
 if TYPE_CHECKING:
     import pandas as pd
 
-    from independent.databases import Logged
+    from independent.logged import Logged
 
 SERIES = ["task", "experiment", "method", "variant", "branch", "dataset", "k_shot"]
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
-from independent.cells import NO_SEED, OVER_SEEDS
+from independent.cells import OVER_SEEDS, seed_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ def cells(pairs: pd.DataFrame) -> list[Row]:
     columns = ["experiment", "dataset", "category", "k_shot", "seed", "task", "value_a", "value_b", "gap", "abs_gap",
                "weak_branch", "provenance", "of_two_runs"]  # fmt: skip
     rows = defined[columns].rename(columns=names).to_dict("records")
-    return [{**row, "seed": _seed(row["seed"])} for row in rows]
+    return [{**row, "seed": seed_of(row["seed"])} for row in rows]
 
 
 def categories(pairs: pd.DataFrame, branches: tuple[str, str]) -> list[Row]:
@@ -93,7 +93,7 @@ def categories(pairs: pd.DataFrame, branches: tuple[str, str]) -> list[Row]:
         kinds = set(defined.provenance)
         rows.append({
             "dataset": dataset, "category": category, "task": task,
-            "k_shot": _only(defined.k_shot), "seed": _seed(_only(defined.seed)),
+            "k_shot": _only(defined.k_shot), "seed": seed_of(_only(defined.seed)),
             "semantic": means["value_a"], "memory": means["value_b"], "gap": gap, "abs_gap": abs(gap),
             "weak_branch": branches[0] if gap > 0 else branches[1] if gap < 0 else "tie",
             "provenance": kinds.pop() if len(kinds) == 1 else "mixed",
@@ -103,10 +103,6 @@ def categories(pairs: pd.DataFrame, branches: tuple[str, str]) -> list[Row]:
 
 def _only(values: pd.Series) -> Any:
     return values.iloc[0] if len(set(values)) == 1 else None
-
-
-def _seed(seed: Any) -> Any:
-    return None if seed == NO_SEED else seed
 
 
 def cls_vs_seg(pairs: pd.DataFrame) -> list[Row]:

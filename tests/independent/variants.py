@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from independent.cells import CELL, branch_auroc, pairs_of, within
+from independent.cells import CELL, branch_auroc, pairs_of, seed_of, within
 from independent.intervals import bounds, less, terms_of
-from independent.summaries import _seed, mean_over_cells
+from independent.summaries import mean_over_cells
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from independent.databases import Logged
+    from independent.logged import Logged
 
 Row = dict[str, Any]
 _FUSIONS = ("max", "harmonic")
@@ -87,7 +87,7 @@ def repairs(numbers: pd.DataFrame, reference: str, branches: tuple[str, str]) ->
     return [
         {
             "variant": cell.variant, "dataset": cell.dataset, "category": cell.category, "k_shot": cell.k_shot,
-            "seed": _seed(cell.seed), "task": cell.task, "reference_semantic": cell.value_a,
+            "seed": seed_of(cell.seed), "task": cell.task, "reference_semantic": cell.value_a,
             "reference_memory": cell.value_b, "reference_gap": cell.gap, "semantic": cell.value, "gap_left": cell.left,
             "share_closed": (cell.value - cell.value_a) / cell.gap,
         }

@@ -11,7 +11,7 @@ from independent.cells import CELL, NO_SEED, branch_auroc, fused_of, numbers_of,
 if TYPE_CHECKING:
     import pandas as pd
 
-    from independent.databases import Logged
+    from independent.logged import Logged
 
 Row = dict[str, Any]
 _METHOD = ["experiment", "method", "variant"]
