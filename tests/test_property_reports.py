@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,8 +13,7 @@ from independent.databases import random_database
 from independent.holding import differences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from independent.logged import Logged
 
@@ -24,14 +24,20 @@ SEEDS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Logged]:
+    """The database of a seed, made once for all tests."""
+    return cache(lambda seed: random_database(seed, tmp_path_factory.mktemp("property")))
+
+
 @pytest.mark.parametrize("seed", SEEDS)
-def test_everything_that_is_reported_is_what_pandas_makes_of_the_same_runs(seed: int, tmp_path: Path) -> None:
-    found = [f"seed {seed}: {difference}" for difference in differences(random_database(seed, tmp_path), seed)]
+def test_everything_that_is_reported_is_what_pandas_makes_of_the_same_runs(seed, database):
+    found = [f"seed {seed}: {difference}" for difference in differences(database(seed), seed)]
     assert not found, "\n".join(found)
 
 
-def test_a_few_databases_hold_all_that_could_make_answers_differ(tmp_path: Path) -> None:
-    found = {kind for seed in range(FEW) for kind in kinds(random_database(seed, tmp_path / str(seed)))}
+def test_a_few_databases_hold_all_that_could_make_answers_differ(database):
+    found = {kind for seed in range(FEW) for kind in kinds(database(seed))}
     assert found == {
         "a pair of two runs", "a pair of a run with an older rerun", "a latest run without a number", "a branch alone",
         "a gap within the precision", "a cell of several methods or variants", "a fusion of an older run than its pair",
