@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from independent.cells import CELL, PAIR, latest, numbers_of, seed_of
+from independent.summaries import mean_over_cells
 
 if TYPE_CHECKING:
     from independent.cells import Wanted
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 ENTRY = ["run_id", "category", "branch"]
 _KINDS = ("exact", "reported", "approx")
+_ONE_EXPERIMENT = ["dataset", "category", "k_shot"]
+_GAPS = ["gap_estimate", "gap"]
 _LEVEL = {"cls": "image", "seg": "pixel"}
 
 
@@ -126,7 +129,7 @@ def totals(rows: list[Row]) -> Row:
     """What an audit says of all of its cells."""
     frame = pd.DataFrame(rows)
     errors = frame[["error_semantic", "error_memory"]].abs()
-    gaps = frame[["gap_estimate", "gap"]].round(12)
+    gaps = frame[_GAPS].round(12)
     several = all(len(set(gaps[name])) > 1 for name in gaps)
     return {
         "cells": len(rows),
@@ -159,7 +162,8 @@ def conclusions(rows: list[Row], gaps: dict[str, float]) -> list[Row]:
 
 
 def _mean_gaps(cells: pd.DataFrame) -> tuple[float, float]:
-    return cells.gap_estimate.abs().mean(), cells.gap.abs().mean()
+    means = mean_over_cells(cells[_ONE_EXPERIMENT].join(cells[_GAPS].abs()), _GAPS, _ONE_EXPERIMENT)
+    return means["gap_estimate"], means["gap"]
 
 
 def _weaker(conclusion: str, cells: pd.DataFrame) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from independent.cells import SHOWN
+from independent.cells import PAIR, SHOWN
 from independent.databases import GATES
 from independent.summaries import mean_over_cells
 
@@ -30,7 +30,8 @@ def gate_cells(numbers: pd.DataFrame) -> pd.DataFrame:
     found = found.merge(maxima, on=[*_KEYS, "suffix"], how="left").fillna({"has_max": False})
     ranked = found.sort_values(["has_max", "baseline", "order"], ascending=False, kind="stable")
     own = ranked.drop_duplicates([*SHOWN, "branch"])
-    others = numbers.pivot_table(index=_KEYS, columns="branch", values="value").reset_index()
+    others = numbers.pivot_table(index=_KEYS, columns="branch", values="value")
+    others = others.reindex(columns=sorted({*others.columns, *PAIR})).reset_index()
     any_max = own.groupby(["task", "branch"]).max_value.transform("count") > 0
     counted = own.value.notna() & (own.max_value.notna() | ~any_max)
     return own.assign(counted=counted).merge(others, on=_KEYS, how="left")

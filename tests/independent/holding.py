@@ -103,9 +103,15 @@ def _report(logged: Logged, wanted: Wanted) -> Iterator[str]:
     for section in given.sections:
         branches = PAIR if section.name in _OF_SEMANTIC_AND_MEMORY else wanted.branches
         shown = section.result.renamed(_in_place(section.result.columns, branches)).records()
-        if section.name == "worst" and len({row["experiment"] for row in own["worst"]}) == 1:
-            shown = [{"experiment": own["worst"][0]["experiment"], **row} for row in shown]
+        shown = _named_once(shown, own[section.name])
         yield from held(f"report {section.name} ({asked})", shown, own[section.name], KEYS[section.name])
+
+
+def _named_once(shown: list[Row], own: list[Row]) -> list[Row]:
+    """The rows shown with their experiment and method, which are columns only where there are several."""
+    names = [name for name in ("experiment", "method") if own and name in own[0]]
+    alone = {name: own[0][name] for name in names if len({row[name] for row in own}) == 1}
+    return [alone | row for row in shown]
 
 
 def _in_place(columns: Sequence[str], branches: tuple[str, str]) -> dict[str, str]:
@@ -149,7 +155,8 @@ def _compared_variants(logged: Logged, *compared: str) -> Iterator[str]:
     given = compare_variants(logged.path, compared, _filters(_USUAL), ci=True)
     for section in given.sections:
         where = f"compare --variants {','.join(compared)}: {section.name}"
-        yield from held(where, section.result.records(), own[section.name], KEYS[section.name])
+        shown = _named_once(section.result.records(), own[section.name])
+        yield from held(where, shown, own[section.name], KEYS[section.name])
 
 
 def _compared(logged: Logged, kind: str, first: str, second: str, wanted: Wanted) -> Iterator[str]:

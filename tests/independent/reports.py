@@ -24,7 +24,7 @@ _CELL = ("semantic", "memory", "gap")
 KEYS = {
     "summary": ("task",), "datasets": ("dataset", "task"), "k-shot": ("k_shot", "task"), "compare": ("task",),
     "worst": ("experiment", *PLACE), "categories": ("dataset", "category", "task"), "fusion": ("task", "rule"),
-    "variants": ("task", "dataset", "variant", "branch"), "repairs": ("variant", *PLACE),
+    "variants": ("task", "dataset", "variant", "branch"), "repairs": ("experiment", "method", "variant", *PLACE),
     "gate": ("task", "gate"), "gate-picks": ("task", "gate", "dataset", "category"), "cost": ("task", "dataset"),
     "significance": ("task", "branch", "against"), "paper": tuple(paper.SERIES),
 }  # fmt: skip

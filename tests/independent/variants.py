@@ -86,7 +86,7 @@ def repairs(numbers: pd.DataFrame, reference: str, branches: tuple[str, str]) ->
     found = weak_cells(numbers, reference, branches)
     return [
         {
-            "variant": cell.variant, "dataset": cell.dataset, "category": cell.category, "k_shot": cell.k_shot,
+            "experiment": cell.experiment, "method": cell.method, "variant": cell.variant, "dataset": cell.dataset, "category": cell.category, "k_shot": cell.k_shot,
             "seed": seed_of(cell.seed), "task": cell.task, "reference_semantic": cell.value_a,
             "reference_memory": cell.value_b, "reference_gap": cell.gap, "semantic": cell.value, "gap_left": cell.left,
             "share_closed": (cell.value - cell.value_a) / cell.gap,
