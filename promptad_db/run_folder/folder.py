@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from promptad_db.records import CategoryResult, RunInfo
     from promptad_db.run_folder.places import Content
-    from promptad_db.run_folder.places.place import RunStorage
+    from promptad_db.run_folder.places.run_storage import RunStorage
 
 _Answer = TypeVar("_Answer")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 
-from promptad_db.db.engine.place import COPY_OPTIONS
+from promptad_db.db.engine.backend import COPY_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

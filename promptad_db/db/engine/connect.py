@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from promptad_db.db.engine.place import Place, Transactions
+    from promptad_db.db.engine.backend import Backend, Transactions
     from promptad_db.db.guard.bounds import Bounds
 
-    Where = Place | str | os.PathLike[str]
+    Where = Backend | str | os.PathLike[str]
 
 
-def database_path(where: Where | None = None) -> Place:
+def database_path(where: Where | None = None) -> Backend:
     """Where the database is: the argument, else PROMPTAD_DB, else ./promptad.duckdb.
 
     A path is that of a DuckDB file, an address such as ``postgresql+psycopg://user@host/name`` that of a shared
@@ -39,7 +39,7 @@ def database_path(where: Where | None = None) -> Place:
 
 
 def db_option(where: Where | None) -> list[str]:
-    """What brings a command back to a database that was chosen: ``--db`` and its place, without a password."""
+    """What brings a command back to a database that was chosen: ``--db`` and its address, without a password."""
     if not where:
         return []
     try:
@@ -54,9 +54,9 @@ def reading(database: Where, *, guarded: Bounds | None = None) -> Iterator[sa.Co
 
     ``guarded`` also shuts off files, network, extensions and settings, within bounds: for SQL that somebody else wrote.
     """
-    place = database_path(database)
-    with place.reading(guarded=guarded) as connection:
-        check_revision(connection, place)
+    backend = database_path(database)
+    with backend.reading(guarded=guarded) as connection:
+        check_revision(connection, backend)
         yield connection
 
 
@@ -70,13 +70,13 @@ def writing(database: Where) -> Iterator[sa.Connection]:
 @contextmanager
 def transactions(database: Where, *, alone: bool = False) -> Iterator[Transactions]:
     """As ``writing``, for who has several transactions to do, one after another; ``alone``: without other writers."""
-    place = database_path(database)
-    with place.transactions(alone=alone) as begin:
+    backend = database_path(database)
+    with backend.transactions(alone=alone) as begin:
 
         @contextmanager
         def transaction() -> Iterator[sa.Connection]:
             with begin() as connection:
-                check_revision(connection, place)
+                check_revision(connection, backend)
                 yield connection
 
         yield transaction

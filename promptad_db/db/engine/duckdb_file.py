@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
+from promptad_db.db.engine.backend import COPY_OPTIONS
 from promptad_db.db.engine.file_errors import check_content, check_file, explained, is_short_of_resources, reason_of
-from promptad_db.db.engine.place import COPY_OPTIONS
 from promptad_db.errors import DamagedDatabaseError, DatabaseError
 from promptad_db.storage.lock import Backoff, locked
 from promptad_db.storage.staging import staged
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from promptad_db.db.engine.place import Question, Transactions
+    from promptad_db.db.engine.backend import Question, Transactions
     from promptad_db.db.guard.bounds import Bounds
 
 _QUICK = {"preserve_insertion_order": False}  # every query of ours has an ORDER BY where order matters
@@ -41,7 +41,7 @@ _OTHER_GUARDS = "different configuration"  # in DuckDB's words: a process has on
 
 @dataclass(frozen=True)
 class DuckDBFile:
-    """A database in a file; see Place."""
+    """A database in a file; see Backend."""
 
     path: Path
     run_by_run: ClassVar[bool] = False

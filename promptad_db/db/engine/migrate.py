@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from promptad_db.db.engine.backend import Backend
     from promptad_db.db.engine.connect import Where
-    from promptad_db.db.engine.place import Place
 
 
 class Step(NamedTuple):
@@ -35,7 +35,7 @@ class Step(NamedTuple):
 class Migration:
     """What brings a database to this version's schema; ``backup`` is where the file as it was is kept, None for nowhere."""
 
-    place: Place
+    backend: Backend
     before: str
     after: str
     steps: tuple[Step, ...]
@@ -45,13 +45,13 @@ class Migration:
     def summary(self) -> list[str]:
         """What to say about it, a line each."""
         if not self.steps:
-            return [f"{self.place}: schema {self.after}, nothing to do"]
+            return [f"{self.backend}: schema {self.after}, nothing to do"]
         if not self.done:
             return [
-                f"{self.place}: schema {self.before}, would be {self.after}; nothing is changed",
+                f"{self.backend}: schema {self.before}, would be {self.after}; nothing is changed",
                 self._would_keep(),
             ]
-        lines = [f"{self.place}: schema {self.after}, was {self.before}"]
+        lines = [f"{self.backend}: schema {self.after}, was {self.before}"]
         if self.backup:
             lines.append(f"{self.backup}: the database as it was; delete it when you no longer need it")
         return lines
@@ -59,24 +59,24 @@ class Migration:
     def _would_keep(self) -> str:
         if self.backup:
             return f"{self.backup}: would be a copy of the database as it is"
-        if isinstance(self.place, DuckDBFile):
+        if isinstance(self.backend, DuckDBFile):
             return "no copy of the database as it is would be kept; a migration that fails is rolled back"
         return "a server rolls back a migration that fails; pg_dump makes a copy of the database as it is"
 
 
 def init(database: Where) -> tuple[str | None, str]:
     """Make a database, or ``migrate`` an older one; returns the revisions before, None when it is new, and after."""
-    place = connect.database_path(database)
-    existed = place.exists()
-    with connect.migrating(place) as connection:
+    backend = connect.database_path(database)
+    existed = backend.exists()
+    with connect.migrating(backend) as connection:
         found = revision_of(connection)
         if found is None:
             if sa.inspect(connection).get_table_names():
-                raise SchemaError(f"{place}: holds tables that are not ours", "give --db another file or database")
+                raise SchemaError(f"{backend}: holds tables that are not ours", "give --db another file or database")
             upgrade(connection)
     if found is None or not existed:
         return None, HEAD
-    migration = migrate(place)
+    migration = migrate(backend)
     return migration.before, migration.after
 
 
@@ -86,51 +86,53 @@ def migrate(database: Where | None = None, *, backup: bool = True, dry_run: bool
     A DuckDB file is copied first, unless ``backup`` is False, and put back if anything fails. Raises DatabaseError when
     there is no database or the migration fails, SchemaError when the schema is newer than ours or unknown.
     """
-    place = connect.database_path(database)
-    if not place.exists():
-        raise DatabaseError(f"{place}: no database here", f"promptad-db init --db {shlex.quote(str(place))} makes one")
-    with place.reading() as connection:
-        planned = _planned(connection, place, backup=backup)
+    backend = connect.database_path(database)
+    if not backend.exists():
+        raise DatabaseError(
+            f"{backend}: no database here", f"promptad-db init --db {shlex.quote(str(backend))} makes one"
+        )
+    with backend.reading() as connection:
+        planned = _planned(connection, backend, backup=backup)
     if dry_run or not planned.steps:
         return planned
-    done = _migrate_file(place, backup=backup) if isinstance(place, DuckDBFile) else _migrate_server(place)
+    done = _migrate_file(backend, backup=backup) if isinstance(backend, DuckDBFile) else _migrate_server(backend)
     return replace(done, done=True)
 
 
-def _migrate_file(place: DuckDBFile, *, backup: bool) -> Migration:
-    with locked(place.path, exclusive=True):
-        clear_copies(place.path)
-        with place.reading_locked() as connection:
-            planned = _planned(connection, place, backup=backup)
+def _migrate_file(backend: DuckDBFile, *, backup: bool) -> Migration:
+    with locked(backend.path, exclusive=True):
+        clear_copies(backend.path)
+        with backend.reading_locked() as connection:
+            planned = _planned(connection, backend, backup=backup)
         if planned.steps:
-            keeping = kept(place.path, planned.backup) if planned.backup else nullcontext()
-            with _undone(planned), keeping, place.writing_locked() as connection:
+            keeping = kept(backend.path, planned.backup) if planned.backup else nullcontext()
+            with _undone(planned), keeping, backend.writing_locked() as connection:
                 upgrade(connection)
     return planned
 
 
-def _migrate_server(place: Place) -> Migration:
-    with connect.migrating(place) as connection:
-        planned = _planned(connection, place, backup=False)
+def _migrate_server(backend: Backend) -> Migration:
+    with connect.migrating(backend) as connection:
+        planned = _planned(connection, backend, backup=False)
         if planned.steps:
             upgrade(connection)
     return planned
 
 
-def _planned(connection: sa.Connection, place: Place, *, backup: bool) -> Migration:
+def _planned(connection: sa.Connection, backend: Backend, *, backup: bool) -> Migration:
     """The steps from the revision that a database has to ours; SchemaError when there is no such way."""
     before = revision_of(connection)
     if before is None or before > HEAD:
-        check_revision(connection, place)
+        check_revision(connection, backend)
     known = sorted(Step(script.revision, script.doc) for script in scripts())
     if before not in dict(known):
         raise SchemaError(
-            f"{place}: schema {before} is of no released version",
+            f"{backend}: schema {before} is of no released version",
             "move it away, then make it again from the run folders: promptad-db rebuild",
         )
     steps = tuple(step for step in known if step.revision > before)
-    copy = backup_path(place.path, before) if isinstance(place, DuckDBFile) and backup and steps else None
-    return Migration(place, before, HEAD, steps, copy)
+    copy = backup_path(backend.path, before) if isinstance(backend, DuckDBFile) and backup and steps else None
+    return Migration(backend, before, HEAD, steps, copy)
 
 
 @contextmanager
@@ -142,7 +144,7 @@ def _undone(planned: Migration) -> Iterator[None]:
         raise
     except Exception as error:
         said = (
-            error.args[0] if isinstance(error, PromptadError) else f"{planned.place}: {type(error).__name__}: {error}"
+            error.args[0] if isinstance(error, PromptadError) else f"{planned.backend}: {type(error).__name__}: {error}"
         )
         how = "put back from its copy" if planned.backup else "rolled back"
         raise DatabaseError(

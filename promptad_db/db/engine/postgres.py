@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from promptad_db.db.engine.place import Question, Transactions
+    from promptad_db.db.engine.backend import Question, Transactions
     from promptad_db.db.guard.bounds import Bounds
 
 EXAMPLE = "postgresql+psycopg://USER@HOST/DATABASE"
@@ -38,7 +38,7 @@ _WATCH = 1000  # milliseconds between two looks of the server whether whoever as
 
 @dataclass(frozen=True)
 class PostgresDatabase:
-    """A database on a server; see Place."""
+    """A database on a server; see Backend."""
 
     url: sa.URL = field(repr=False)
     run_by_run: ClassVar[bool] = True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from promptad_db.db.engine import connect
-from promptad_db.db.engine.place import Question
+from promptad_db.db.engine.backend import Question
 from promptad_db.db.guard.bounds import Bounds
 from promptad_db.db.guard.leading_words import first_word, is_blank
 from promptad_db.errors import QueryError, UsageError
@@ -18,8 +18,8 @@ from promptad_db.result_set import ResultSet
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from promptad_db.db.engine.backend import Backend
     from promptad_db.db.engine.connect import Where
-    from promptad_db.db.engine.place import Place
 
 
 def open_db(
@@ -43,7 +43,7 @@ def open_db(
 class Database:
     """A database that is opened, asked and closed again at every query."""
 
-    def __init__(self, path: Place, *, read_only: bool = True, bounds: Bounds | None = None) -> None:
+    def __init__(self, path: Backend, *, read_only: bool = True, bounds: Bounds | None = None) -> None:
         self.path = path
         self.read_only = read_only
         self.bounds = bounds or Bounds()

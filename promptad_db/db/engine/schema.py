@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from alembic.script import Script
 
-    from promptad_db.db.engine.place import Place
+    from promptad_db.db.engine.backend import Backend
     from promptad_db.db.engine.sql_files import SqlFile
 
 REVISION_TABLE = "promptad_revision"
@@ -110,22 +110,22 @@ def revision_of(connection: sa.Connection) -> str | None:
     return connection.execute(sa.text(f"SELECT version_num FROM {REVISION_TABLE}")).scalar()  # noqa: S608 - our own name
 
 
-def check_revision(connection: sa.Connection, place: Place) -> None:
+def check_revision(connection: sa.Connection, backend: Backend) -> None:
     """Refuse a database whose schema is not ours, with the command that fixes it."""
     revision = revision_of(connection)
     if revision == HEAD:
         return
     if revision is None:
         raise SchemaError(
-            f"{place}: not a promptad-db database",
-            f"promptad-db init --db {shlex.quote(str(place))}, or give another --db",
+            f"{backend}: not a promptad-db database",
+            f"promptad-db init --db {shlex.quote(str(backend))}, or give another --db",
         )
     if revision < HEAD:
         raise SchemaError(
-            f"{place}: schema {revision} is older than this version's {HEAD}",
-            f"upgrade it: promptad-db migrate --db {shlex.quote(str(place))}",
+            f"{backend}: schema {revision} is older than this version's {HEAD}",
+            f"upgrade it: promptad-db migrate --db {shlex.quote(str(backend))}",
         )
     raise SchemaError(
-        f"{place}: schema {revision} is newer than this version's {HEAD}",
+        f"{backend}: schema {revision} is newer than this version's {HEAD}",
         "upgrade the package: pip install -U promptad-db",
     )

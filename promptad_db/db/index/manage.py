@@ -41,11 +41,11 @@ def note_run(database: Where, run: str, note: str | None) -> None:
 
 def delete_run(database: Where, run: str) -> Path | None:
     """Take a run out of the database and move its folder to the trash beside it; returns where it is now."""
-    place = connect.database_path(database)
-    with connect.writing(place) as connection:
+    backend = connect.database_path(database)
+    with connect.writing(backend) as connection:
         run_id = _one(connection, run)
         row = fetch(connection, load_sql("lists", "run_row").sql, run_id=run_id).records()[0]
-        place.hold(connection, [run_id])
+        backend.hold(connection, [run_id])
         delete_rows(connection, [run_id])
         folder = folder_at(row["folder"])
         return run_folder.discard(folder) if folder.is_dir() else None

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from promptad_db.db.engine.backend import Backend
     from promptad_db.db.engine.connect import Where
-    from promptad_db.db.engine.place import Place
 
 _Answer = TypeVar("_Answer")
 _NAMED = 5
@@ -49,19 +49,19 @@ def rebuild(
 ) -> RebuildOutcome:
     """Make the database anew from the run folders below ``roots`` and those that the old database knew elsewhere.
 
-    The old database stays in place until the new one is whole; runs that it learned of meanwhile are taken over. A
+    The old database stays in backend until the new one is whole; runs that it learned of meanwhile are taken over. A
     damaged file is kept beside the new one. Raises UsageError when it knows runs whose folders are gone, unless
     ``forget_missing``; InputError when it knows categories that are damaged now, unless ``forget_damaged``, and when
     there is no run folder at all; DatabaseLockedError and SchemaError when it is in
     use, of another schema, or of another program: what it knows would be lost.
     """
-    place = connect.database_path(database)
+    backend = connect.database_path(database)
     folders = {folder.resolve(): None for root in roots for folder in run_folder.find_runs(root)}
-    known = _folders_of(place)
+    known = _folders_of(backend)
     missing = [folder for folder in known if not run_folder.is_run_folder(folder) and _moved(folder, folders) is None]
     if missing and not forget_missing:
         raise UsageError(
-            f"{place} knows {len(missing)} runs whose folders are gone, such as {missing[0]}",
+            f"{backend} knows {len(missing)} runs whose folders are gone, such as {missing[0]}",
             "name the root where they are now, or let them go with --forget-missing",
         )
     folders |= {folder: None for folder in known if run_folder.is_run_folder(folder)}
@@ -75,29 +75,31 @@ def rebuild(
         progress(done, len(folders))
 
     listed = sorted(folders, key=lambda folder: folder.name)
-    if isinstance(place, DuckDBFile):
-        return _replace_file(place, listed, step, forget_damaged=forget_damaged)
-    return _replace_rows(place, listed, step, forget_damaged=forget_damaged)
+    if isinstance(backend, DuckDBFile):
+        return _replace_file(backend, listed, step, forget_damaged=forget_damaged)
+    return _replace_rows(backend, listed, step, forget_damaged=forget_damaged)
 
 
 def _replace_file(
-    place: DuckDBFile, folders: list[Path], step: Callable[[], None], *, forget_damaged: bool
+    backend: DuckDBFile, folders: list[Path], step: Callable[[], None], *, forget_damaged: bool
 ) -> RebuildOutcome:
     """Make a new file beside the old one, then move it there."""
-    path = place.path
+    path = backend.path
     outcome = RebuildOutcome()
-    before = _asked(place, stored_fingerprints) or {}
+    before = _asked(backend, stored_fingerprints) or {}
     with beside(path) as temporary:
         init(temporary)
         outcome.extend(index_directly(folders, temporary, expected=before, progress=step))
         with locked(path, exclusive=True):
-            known = _asked(place, lambda connection: (_known(connection), stored_fingerprints(connection)), locked=True)
+            known = _asked(
+                backend, lambda connection: (_known(connection), stored_fingerprints(connection)), locked=True
+            )
             if known is not None:
                 outcome.extend(index_directly(_late(known[0], folders), temporary))
                 if not forget_damaged:
                     after = _asked(DuckDBFile(temporary), stored_fingerprints) or {}
-                    _refuse_damage(place, known[1], after, folders, outcome)
-            elif place.exists():
+                    _refuse_damage(backend, known[1], after, folders, outcome)
+            elif backend.exists():
                 outcome.set_aside = _set_aside(path)
             write_out(temporary)
             _beside(path, ".wal").unlink(missing_ok=True)
@@ -106,22 +108,22 @@ def _replace_file(
 
 
 def _replace_rows(
-    place: Place, folders: list[Path], step: Callable[[], None], *, forget_damaged: bool
+    backend: Backend, folders: list[Path], step: Callable[[], None], *, forget_damaged: bool
 ) -> RebuildOutcome:
     """Put new rows in the place of the old ones, in one transaction: readers see the old ones until it ends."""
     outcome = RebuildOutcome()
-    with connect.transactions(place, alone=True) as transaction, transaction() as connection:
+    with connect.transactions(backend, alone=True) as transaction, transaction() as connection:
         late, before = _late(_known(connection), folders), stored_fingerprints(connection)
         for table in metadata.tables.values():
             connection.execute(table.delete())
-        outcome.extend(index_within(connection, place, [*folders, *late], step, before))
+        outcome.extend(index_within(connection, backend, [*folders, *late], step, before))
         if not forget_damaged:
-            _refuse_damage(place, before, stored_fingerprints(connection), folders, outcome)
+            _refuse_damage(backend, before, stored_fingerprints(connection), folders, outcome)
     return outcome
 
 
 def _refuse_damage(
-    place: Place, before: Fingerprints, after: Fingerprints, folders: list[Path], outcome: RebuildOutcome
+    backend: Backend, before: Fingerprints, after: Fingerprints, folders: list[Path], outcome: RebuildOutcome
 ) -> None:
     """Raise InputError when categories that the database held cannot be read any more: it may have the only numbers."""
     read = {folder.name for folder in folders}
@@ -137,7 +139,7 @@ def _refuse_damage(
     listed = "".join(f"\n  {reason}" for reason in reasons[:_NAMED])
     more = f"\n  and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
     raise InputError(
-        f"{place} stays as it is: of the categories that it knows, {len(lost)} cannot be read any more, such as {lost[0]}",
+        f"{backend} stays as it is: of the categories that it knows, {len(lost)} cannot be read any more, such as {lost[0]}",
         "promptad-db verify names all that is damaged; bring back copies, or let these categories go with "
         f"--forget-damaged{listed}{more}",
     )
@@ -149,21 +151,21 @@ def _late(known: list[Path], taken: list[Path]) -> list[Path]:
     return [folder for folder in known if folder not in before and run_folder.is_run_folder(folder)]
 
 
-def _folders_of(place: Place) -> list[Path]:
+def _folders_of(backend: Backend) -> list[Path]:
     """The run folders that the database knows; none when there is no database, or a damaged file."""
-    if isinstance(place, DuckDBFile):
-        return _asked(place, _known) or []
-    with connect.reading(place) as connection:
+    if isinstance(backend, DuckDBFile):
+        return _asked(backend, _known) or []
+    with connect.reading(backend) as connection:
         return _known(connection)
 
 
-def _asked(place: DuckDBFile, ask: Callable[[sa.Connection], _Answer], *, locked: bool = False) -> _Answer | None:
+def _asked(backend: DuckDBFile, ask: Callable[[sa.Connection], _Answer], *, locked: bool = False) -> _Answer | None:
     """What a file answers; None when there is none, or when it is damaged. ``locked``: who asks holds its lock."""
-    if not place.exists():
+    if not backend.exists():
         return None
     try:
-        with place.reading_locked() if locked else place.reading() as connection:
-            check_revision(connection, place)
+        with backend.reading_locked() if locked else backend.reading() as connection:
+            check_revision(connection, backend)
             return ask(connection)
     except DamagedDatabaseError:
         return None
@@ -174,10 +176,10 @@ def _known(connection: sa.Connection) -> list[Path]:
 
 
 def _set_aside(database: Path) -> Path:
-    place = _beside(database, ".damaged")
+    backend = _beside(database, ".damaged")
     if _beside(database, ".wal").exists():
-        _beside(database, ".wal").replace(_beside(place, ".wal"))
-    return database.replace(place)
+        _beside(database, ".wal").replace(_beside(backend, ".wal"))
+    return database.replace(backend)
 
 
 def _moved(folder: Path, found: dict[Path, None]) -> Path | None:

@@ -17,8 +17,8 @@ from promptad_db.errors import DatabaseError, InputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from promptad_db.db.engine.backend import Backend, Transactions
     from promptad_db.db.engine.connect import Where
-    from promptad_db.db.engine.place import Place, Transactions
 
 RUNS_A_STEP = 50
 RUN_TABLES = (tables.runs, tables.run_tags, *tables.CATEGORY_TABLES)
@@ -94,7 +94,7 @@ def copy(
 
 def _copy_runs(
     transaction: Transactions,
-    place: Place,
+    backend: Backend,
     runs: dict[str, _Run],
     kinds: dict[tuple[str, str], str | None],
     outcome: CopyOutcome,
@@ -104,7 +104,7 @@ def _copy_runs(
     """Copy some runs in one transaction; when the database refuses them, one by one, to find which it is."""
     try:
         with transaction() as connection:
-            place.hold(connection, list(runs))
+            backend.hold(connection, list(runs))
             new, known, rejected = _sorted_out(_read(connection, list(runs)), runs, replace=replace)
             if new:
                 _write(connection, {run_id: runs[run_id] for run_id in new}, kinds)
@@ -113,7 +113,7 @@ def _copy_runs(
             outcome.rejected += [(run_id, str(error)) for run_id in runs]
             return
         for run_id, run in runs.items():
-            _copy_runs(transaction, place, {run_id: run}, kinds, outcome, replace=replace)
+            _copy_runs(transaction, backend, {run_id: run}, kinds, outcome, replace=replace)
         return
     outcome.copied += new
     outcome.known += known

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from promptad_db.db.engine.backend import Backend, Transactions
     from promptad_db.db.engine.connect import Where
-    from promptad_db.db.engine.place import Place, Transactions
     from promptad_db.db.engine.tables import Columns
 
 ROWS_A_TRANSACTION = 100_000
@@ -95,7 +95,7 @@ def index_directly(
 
 def index_within(
     connection: sa.Connection,
-    place: Place,
+    backend: Backend,
     folders: list[Path],
     progress: Callable[[], None],
     expected: Fingerprints | None = None,
@@ -110,15 +110,15 @@ def index_within(
     outcome = IndexOutcome()
     known = stored_runs(connection, [folder.name for folder in folders])
     for batch in _batches(folders, known, outcome, progress, 1, expected):
-        outcome.extend(_written(savepoint, batch, place, replace=False))
+        outcome.extend(_written(savepoint, batch, backend, replace=False))
     return outcome
 
 
-def _written(transaction: Transactions, batch: list[FolderRows], place: Place, *, replace: bool) -> IndexOutcome:
+def _written(transaction: Transactions, batch: list[FolderRows], backend: Backend, *, replace: bool) -> IndexOutcome:
     """Write some runs in one transaction; what the database refuses is rejected."""
     try:
         with transaction() as connection:
-            place.hold(connection, [run.info.run_id for run in batch])
+            backend.hold(connection, [run.info.run_id for run in batch])
             return _write_batch(connection, batch, replace=replace)
     except InputError as error:
         return IndexOutcome(rejected=[(run.folder, str(error)) for run in batch])

@@ -41,12 +41,12 @@ def export(
     existing = [file for file in files.values() if file.exists()]
     if existing and not force:
         raise InputError(f"{existing[0]}: exists", "--force writes over it")
-    place = connect.database_path(database)
-    with connect.reading(place) as connection:
+    backend = connect.database_path(database)
+    with connect.reading(backend) as connection:
         for name, file in files.items():
             with _writing(file), staged(file) as temporary:
                 try:
-                    place.export(connection, name, temporary, file_format=file_format)
+                    backend.export(connection, name, temporary, file_format=file_format)
                     temporary.replace(file)
                 except sa.exc.DBAPIError as error:
                     raise OSError(0, reason_of(error).replace(str(temporary), str(file))) from error

@@ -111,12 +111,12 @@ def add_p_values(section: Section, columns: Columns, found: Mapping[Key, Contras
 
 
 def _inserted(result: ResultSet, after: str, name: str, values: Sequence[float | None], kind: str) -> ResultSet:
-    place = result.columns.index(after) + 1
+    behind = result.columns.index(after) + 1
     rounded = [None if value is None else _rounded(value, kind) for value in values]
     return replace(
         result,
-        columns=(*result.columns[:place], name, *result.columns[place:]),
-        rows=[(*row[:place], value, *row[place:]) for row, value in zip(result.rows, rounded, strict=True)],
+        columns=(*result.columns[:behind], name, *result.columns[behind:]),
+        rows=[(*row[:behind], value, *row[behind:]) for row, value in zip(result.rows, rounded, strict=True)],
         kinds={**result.kinds, name: kind},
     )
 

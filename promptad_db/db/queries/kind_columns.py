@@ -29,8 +29,8 @@ def kind_values(kinds: Mapping[str, Mapping[str, Any]], branch: str) -> tuple[An
 
 def with_kinds(result: ResultSet, kinds: Mapping[str, Mapping[str, Any]]) -> ResultSet:
     """The rows with what the branch of their column ``branch`` is."""
-    place = result.columns.index("branch")
-    rows = [(*row, *kind_values(kinds, row[place])) for row in result.rows]
+    index = result.columns.index("branch")
+    rows = [(*row, *kind_values(kinds, row[index])) for row in result.rows]
     return replace(result, columns=(*result.columns, *KIND_COLUMNS), rows=rows)
 
 

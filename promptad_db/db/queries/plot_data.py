@@ -116,18 +116,18 @@ def cell_locations(database: Where, filters: Filters) -> tuple[list[CellLocation
 
 def one_cell(database: Where, filters: Filters) -> tuple[CellLocation, list[str]]:
     """The one cell that the filters leave, and notes; UsageError when there are several, which says how to choose."""
-    places, notes = cell_locations(database, filters)
-    if not places:
+    cells, notes = cell_locations(database, filters)
+    if not cells:
         raise NoRowsError(f"no cell has an AUROC of {' or '.join(filters.branches)}", "promptad-db runs list")
-    if len(places) > 1:
-        differ = [option for field, option in _TOLD_APART_BY if len({getattr(cell, field) for cell in places}) > 1]
+    if len(cells) > 1:
+        differ = [option for field, option in _TOLD_APART_BY if len({getattr(cell, field) for cell in cells}) > 1]
         raise UsageError(
-            f"{len(places)} cells match, and a curve is of one: {places[0]}; {places[1]}; ...",
+            f"{len(cells)} cells match, and a curve is of one: {cells[0]}; {cells[1]}; ...",
             f"choose one with {', '.join(differ) or '--run'}",
         )
-    if not places[0].folder.is_dir():
-        raise InputError(f"{places[0].folder}: the folder of the run is gone", "bring it back, or ingest it again")
-    return places[0], notes
+    if not cells[0].folder.is_dir():
+        raise InputError(f"{cells[0].folder}: the folder of the run is gone", "bring it back, or ingest it again")
+    return cells[0], notes
 
 
 def curves_of_cell(

@@ -8,13 +8,13 @@ from promptad_db.run_folder.places.lock import changing
 from promptad_db.run_folder.places.manifest import Content
 from promptad_db.run_folder.places.on_disk import RunOnDisk
 from promptad_db.run_folder.places.on_store import RunOnStore
-from promptad_db.run_folder.places.place import RUN_FILE
+from promptad_db.run_folder.places.run_storage import RUN_FILE
 from promptad_db.storage import is_remote
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from promptad_db.run_folder.places.place import RunStorage
+    from promptad_db.run_folder.places.run_storage import RunStorage
 
 __all__ = ["RUN_FILE", "Content", "changing", "storage_of"]
 

@@ -14,7 +14,7 @@ from promptad_db.errors import InputError
 from promptad_db.run_folder.places.lock import changing
 from promptad_db.run_folder.places.manifest import MANIFEST, Content, copy_rest, examine, manifest_bytes
 from promptad_db.run_folder.places.marker import MARKER, content_folder, marker_in
-from promptad_db.run_folder.places.place import RUN_FILE
+from promptad_db.run_folder.places.run_storage import RUN_FILE
 from promptad_db.storage import files
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from promptad_db.errors import InputError
 from promptad_db.limits import LARGEST_DOWNLOAD, LARGEST_TEXT
 from promptad_db.run_folder.places.manifest import MANIFEST, Content, copy_rest, examine, fingerprint_of, manifest_bytes
 from promptad_db.run_folder.places.marker import MARKER, Marker, marker_of, new_version
-from promptad_db.run_folder.places.place import RUN_FILE
+from promptad_db.run_folder.places.run_storage import RUN_FILE
 from promptad_db.storage import each, files, has_folders, reaching, read_object, write_object
 
 if TYPE_CHECKING:

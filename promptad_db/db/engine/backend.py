@@ -26,7 +26,7 @@ class Question:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-class Place(Protocol):
+class Backend(Protocol):
     """A database that commands work on. Its text is what ``--db`` takes, never with a password."""
 
     run_by_run: ClassVar[bool]
