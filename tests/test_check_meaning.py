@@ -274,6 +274,18 @@ def test_what_was_assumed_when_a_run_was_ingested_is_told_with_its_basis(cli):
     assert cli("check", "--only", "assumed-settings").code == 0
 
 
+def test_the_method_that_ingest_assumed_is_told_until_it_is_given(cli, tmp_path):
+    text = (
+        "Row Names,instance_auroc,full_pixel_auroc,anomaly_pixel_auroc\nmvtec_tile,0.98,0.95,0.9\nMean,0.98,0.95,0.9\n"
+    )
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "results.csv").write_text(text)
+    for options, count in (((), 1), (("--method", "mine", "--experiment", "given"), 0)):
+        assert cli("ingest", "a", "--k-shot", 1, *options).code == 0
+        rows = told("assumed-settings")
+        assert [row["what"] for row in rows] == ["method PatchCore was assumed from the columns"] * count
+
+
 @pytest.mark.parametrize("details", [{"assumed": ["method"]}, {"assumed": None}, {"assumed": "method"}, {}])
 def test_a_source_of_any_shape_and_folders_that_are_gone_are_in_nobodys_way(details):
     lab = Laboratory()
