@@ -72,6 +72,7 @@ Seconds = Annotated[float, Meta(ge=0, le=MOST_SECONDS)]
 Finite = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 
 LEVEL_OF_TASK: dict[Task, Level] = {"cls": "image", "seg": "pixel"}
+BRANCHES = ("semantic", "memory")
 MEMORY_ONLY = "memory_only"
 
 

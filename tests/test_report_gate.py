@@ -11,7 +11,10 @@ GATE = [
     "task", "gate", "cells", "left_out", "best_fixed", "best_fixed_mean", "gate_mean", "oracle_upper_bound",
     "way_covered", "gain_over_max", "cells_above_max", "beats_max", "kind", "supervision", "upper_bound",
 ]  # fmt: skip
-PICKS = ["task", "gate", "dataset", "category", "cells", "semantic_share", "memory_share", "mean_gap"]
+PICKS = [
+    "task", "gate", "dataset", "category", "cells", "semantic_share", "memory_share", "mean_gap", "kind", "supervision",
+    "upper_bound",
+]  # fmt: skip
 
 
 @pytest.fixture

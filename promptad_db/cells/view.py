@@ -12,6 +12,7 @@ from promptad_db.errors import InputError
 from promptad_db.fusion import RULES, fuse_scores
 from promptad_db.metrics.curves import auroc, of_ranking
 from promptad_db.metrics.ranking import OneClassError, Ranking, rank
+from promptad_db.records import BRANCHES
 from promptad_db.result_set import ResultSet
 from promptad_db.scoring import render_maps
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BRANCHES", "CURVE_COLUMNS", "Panel", "branch_values", "curves", "panels"]
 
-BRANCHES = ("semantic", "memory")
 CURVE_COLUMNS = ("branch", "threshold", "false_positive_rate", "true_positive_rate", "precision", "auroc", "ap")
 STEPS = 1000  # finer than a page shows
 

@@ -117,7 +117,8 @@ def filter_options(command: Command) -> Command:
 
 def filters_from(options: dict[str, Any], branches: tuple[str, ...] | None = None) -> Filters:
     """The filters that the options mean."""
-    from promptad_db.db.queries.selection import BRANCHES, Filters
+    from promptad_db.db.queries.selection import Filters
+    from promptad_db.records import BRANCHES
 
     if branches is not None and (len(branches) != len(BRANCHES) or branches[0] == branches[1]):
         raise UsageError("--branches takes two different branches", "for example --branches semantic,max")

@@ -14,7 +14,7 @@ from promptad_db.fusion.by_type import branches_by_type
 from promptad_db.fusion.calibration import calibrator
 from promptad_db.fusion.gate import hard
 from promptad_db.fusion.recipes import BY_TYPE_BOUND
-from promptad_db.records import CategoryResult, Level, Metric
+from promptad_db.records import BRANCHES, CategoryResult, Level, Metric
 from promptad_db.scoring import Measured, image_numbers, joined, pixel_numbers, render_maps, truth_note
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from promptad_db.metrics import PixelTruth
     from promptad_db.records import Render
 
-BRANCHES = ("semantic", "memory")
 SHARE_METRIC = "semantic_share"
 _SAME = 1e-9
 

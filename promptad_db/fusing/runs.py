@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from promptad_db import run_folder
 from promptad_db.datasets.categories import kind_of
 from promptad_db.errors import InputError
-from promptad_db.fusing.branches import BRANCHES, check_branches, fuse_branches, measure, put
+from promptad_db.fusing.branches import check_branches, fuse_branches, measure, put
 from promptad_db.fusing.outcome import FuseOutcome, Rejection, rejection_of
 from promptad_db.fusing.trainings import OtherTrainingError, stored_gate, stored_gates
 from promptad_db.fusion.gate_examples import GateTrainer, example_of, scores_of_shots
 from promptad_db.fusion.recipes import branch_of
 from promptad_db.metrics import PixelTruth
-from promptad_db.records import LEVEL_OF_TASK
+from promptad_db.records import BRANCHES, LEVEL_OF_TASK
 from promptad_db.run_folder.places import changing
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from promptad_db.fusion.gate_signals import (
 )
 from promptad_db.fusion.image_content import content_of
 from promptad_db.fusion.same_images import SameImages
+from promptad_db.records import BRANCHES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +60,7 @@ def example_of(
 
 def scores_of_shots(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """The support images' self-scores or maps by branch, as far as a run kept them."""
-    names = {branch: f"shots_{branch}" for branch in ("semantic", "memory")}
+    names = {branch: f"shots_{branch}" for branch in BRANCHES}
     return {branch: weights[name] for branch, name in names.items() if name in weights}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from promptad_db.records import Name, RunId, Seed, Shots, Task  # noqa: TC001 - conform looks up the types of fields
+from promptad_db.records import BRANCHES, Name, RunId, Seed, Shots, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ def signals_of_scores(
 
     ``shots`` holds [K] scores a branch, or [K, h, w] maps, whose maxima are the scores.
     """
-    signals = {f"{branch}_score": scores[branch].astype(np.float64) for branch in ("semantic", "memory")}
+    signals = {f"{branch}_score": scores[branch].astype(np.float64) for branch in BRANCHES}
     for branch, own in shots.items():
         level = own.reshape(len(own), -1).max(axis=1).mean(dtype=np.float64)
         signals[f"{branch}_margin"] = scores[branch].astype(np.float64) - level
@@ -68,7 +68,7 @@ def signals_of_maps(maps: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.fl
     """
     from scipy.stats import rankdata
 
-    flat = {branch: maps[branch].reshape(len(maps[branch]), -1).astype(np.float64) for branch in ("semantic", "memory")}
+    flat = {branch: maps[branch].reshape(len(maps[branch]), -1).astype(np.float64) for branch in BRANCHES}
     signals: dict[str, NDArray[np.float64]] = {}
     if flat["semantic"].shape != flat["memory"].shape:
         return signals

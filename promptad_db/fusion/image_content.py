@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from promptad_db.records import BRANCHES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -30,7 +32,7 @@ class ImageContent:
 
 def content_of(result: CategoryResult) -> ImageContent:
     """The content of a category that holds both branches."""
-    pairs = np.stack([result.scores[branch].astype(np.float64) for branch in ("semantic", "memory")], axis=1)
+    pairs = np.stack([result.scores[branch].astype(np.float64) for branch in BRANCHES], axis=1)
     masks = [b""] * len(result.images) if result.masks is None else [_hash(np.packbits(mask)) for mask in result.masks]
     labels = [None] * len(result.images) if result.labels is None else result.labels.tolist()
     listed = sorted(zip(result.images, map(str, labels), masks, strict=True))

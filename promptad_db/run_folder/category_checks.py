@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptad_db.errors import InputError
-from promptad_db.records import AnyLabel, CategoryResult, Label, Metric, Name, Note, PathText, Seconds
+from promptad_db.records import BRANCHES, AnyLabel, CategoryResult, Label, Metric, Name, Note, PathText, Seconds
 from promptad_db.schema import conform, shown
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-FUSED_FROM = ("semantic", "memory")
 
 
 def metrics_of(rows: Any, path: Path) -> list[Metric]:
@@ -40,7 +37,7 @@ def check_exact_metrics(path: Path, result: CategoryResult) -> None:
         if metric.provenance != "exact" or metric.value is None:
             continue
         stored = result.scores if metric.level == "image" else result.maps
-        fused = metric.level == "pixel" and all(branch in result.maps for branch in FUSED_FROM)
+        fused = metric.level == "pixel" and all(branch in result.maps for branch in BRANCHES)
         truth = result.labels if metric.level == "image" else result.masks
         if truth is None or not (metric.branch in stored or fused):
             raise InputError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from promptad_db import run_folder
 from promptad_db.db.queries.runs import folder_of
 from promptad_db.errors import DatabaseError, NoRowsError, UsageError
+from promptad_db.records import BRANCHES
 from promptad_db.ui.filters import text_of, texts_of
 from promptad_db.ui.pages import shown_by
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from promptad_db.records import CategoryResult, RunInfo
 
-_BOTH = ("semantic", "memory")
 _KEPT = 4  # categories in memory: those that somebody looks at now
 
 
@@ -53,7 +53,7 @@ def branches_of(request: Request, cell: CellPage) -> tuple[str, ...]:
     for name in names or ():
         if name not in stored:
             raise NoRowsError(f"{cell.category} has no scores of a branch {name}", f"it has {', '.join(stored)}")
-    return names or tuple(name for name in _BOTH if name in stored) or stored[:2]
+    return names or tuple(name for name in BRANCHES if name in stored) or stored[:2]
 
 
 def _folder(request: Request, run: str) -> Path:

@@ -6,8 +6,9 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from promptad_db.db.queries.selection import BRANCHES, Filters
+from promptad_db.db.queries.selection import Filters
 from promptad_db.errors import UsageError
+from promptad_db.records import BRANCHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

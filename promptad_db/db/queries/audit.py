@@ -15,8 +15,9 @@ from promptad_db.db.engine import connect
 from promptad_db.db.engine.query import execute
 from promptad_db.db.engine.sql_files import load_sql
 from promptad_db.db.queries.interval_columns import NOTE, with_intervals
-from promptad_db.db.queries.selection import BRANCHES, DECIMALS, Filters, section_rows, select, without_idle
+from promptad_db.db.queries.selection import DECIMALS, Filters, section_rows, select, without_idle
 from promptad_db.errors import NoRowsError
+from promptad_db.records import BRANCHES
 from promptad_db.result_set import ResultSet, Section
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from promptad_db.cells.view import STEPS, curves
 from promptad_db.db.engine import connect
 from promptad_db.db.queries.audit import audit
 from promptad_db.db.queries.kind_columns import kinds_of, with_kinds, with_kinds_of_sides, with_provenance
-from promptad_db.db.queries.selection import BRANCHES, section_rows, select
+from promptad_db.db.queries.selection import section_rows, select
 from promptad_db.db.queries.significance import critical_difference
 from promptad_db.errors import InputError, NoRowsError, UsageError
 from promptad_db.fusion.recipes import branch_of
 from promptad_db.marks import columns_of
 from promptad_db.plots import PLOTS
-from promptad_db.records import LEVEL_OF_TASK
+from promptad_db.records import BRANCHES, LEVEL_OF_TASK
 from promptad_db.result_set import ResultSet
 from promptad_db.run_folder import read_run
 from promptad_db.storage import folder_at

@@ -12,9 +12,10 @@ from promptad_db.db.queries import reference, variants
 from promptad_db.db.queries.interval_columns import NOTE, with_intervals
 from promptad_db.db.queries.kind_columns import kind_notes, kinds_of, with_provenance, with_sources
 from promptad_db.db.queries.sections import SECTIONS
-from promptad_db.db.queries.selection import BRANCHES, Filters, list_rows, section_rows, select, unselect, without_idle
+from promptad_db.db.queries.selection import Filters, list_rows, section_rows, select, unselect, without_idle
 from promptad_db.db.queries.significance import significance_section
 from promptad_db.errors import UsageError
+from promptad_db.records import BRANCHES
 from promptad_db.result_set import Section
 
 if TYPE_CHECKING:

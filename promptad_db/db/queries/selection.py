@@ -10,8 +10,10 @@ import sqlalchemy as sa
 
 from promptad_db.db.engine.query import execute, fetch
 from promptad_db.db.engine.sql_files import load_sql
+from promptad_db.db.queries.cautions import cautions
 from promptad_db.db.queries.column_kinds import COLUMN_KINDS
 from promptad_db.errors import NoRowsError, UsageError
+from promptad_db.records import BRANCHES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 DECIMALS = 12
 
-BRANCHES = ("semantic", "memory")
 _OCCASIONAL = ("of_two_runs", "cells_of_several_runs", "std_leaves_out", "calibration", "way_covered_note")
 _IDLE = (None, False, 0, "none")
 _NAMES = ("experiment", "method")
@@ -91,10 +92,7 @@ def select(connection: sa.Connection, filters: Filters, *, each_variant: bool = 
         raise NoRowsError(f"no AUROC matches {_described(filters)}", "see what there is: promptad-db runs list")
     if filters.branches != BRANCHES:
         _check_branches(connection, filters)
-    first, second = filters.branches
-    facts = fetch(connection, load_sql("lists", "cautions").sql, branch_a=first, branch_b=second).records()[0]
-    notes += [] if each_variant else _several_runs(facts)
-    return filters, notes + _cautions(facts, filters) + _max_by_scale(connection, filters)
+    return filters, notes + cautions(connection, filters.branches, each_variant=each_variant)
 
 
 def choose_runs(connection: sa.Connection, filters: Filters) -> tuple[Filters, list[str]]:
@@ -242,66 +240,3 @@ def _described(filters: Filters) -> str:
         if isinstance(value, tuple | list) and name != "branches"
     ]
     return "; ".join([*given, f"provenance {filters.provenance}"])
-
-
-def _several_runs(facts: dict[str, Any]) -> list[str]:
-    notes = []
-    if facts["of_several_runs"] > facts["of_several_variants"]:
-        notes.append(
-            f"{facts['of_several_runs'] - facts['of_several_variants']} cells have several runs; the latest counts "
-            "(choose with --run, --method or --variant)"
-        )
-    if facts["of_several_variants"]:
-        notes.append(
-            f"{facts['of_several_variants']} cells have runs of several variants; baseline counts where it ran, else "
-            "the latest (choose with --variant)"
-        )
-    if facts["variants"] > 1:
-        notes.append(f"the cells are of several variants: {facts['cells_of_variants']} (choose with --variant)")
-    return notes
-
-
-def _cautions(facts: dict[str, Any], filters: Filters) -> list[str]:
-    notes = []
-    if facts["of_two_runs"]:
-        notes.append(
-            f"{facts['of_two_runs']} of {facts['cells']} cells compare two runs, since no run has both "
-            f"{' and '.join(filters.branches)} (column of_two_runs)"
-        )
-    if facts["ties_by_precision"]:
-        notes.append(
-            f"{facts['ties_by_precision']} of the ties are differences below the precision of the reported numbers"
-        )
-    if facts["constant_scores"]:
-        notes.append(
-            f"{facts['constant_scores']} of {facts['cells']} cells: all scores of a branch are equal; its AUROC is 0.5 by "
-            "ties alone"
-        )
-    if facts["approx"]:
-        notes.append(
-            "approx: guessed from score means without ground truth; these are not AUROCs (see promptad-db audit)"
-        )
-    if facts["best_on_test"]:
-        notes.append(
-            f"{facts['best_on_test']} of {facts['cells']} cells: the epoch was chosen by test AUROC (best_on_test)"
-        )
-    if facts["unfinished"]:
-        notes.append(f"{facts['unfinished']} of {facts['cells']} cells are of runs that did not finish")
-    if facts["protocols"] > 1 or facts["renderings"] > 1:
-        notes.append(
-            "the runs differ in protocol, epoch selection, backbone or rendering; their numbers are not comparable"
-        )
-    if not facts["cells"]:
-        notes.append(f"no cell has a number of {' or '.join(filters.branches)}")
-    return notes
-
-
-def _max_by_scale(connection: sa.Connection, filters: Filters) -> list[str]:
-    """A note for each task in which max is one of the two branches in nearly all cells."""
-    if filters.branches != BRANCHES:
-        return []
-    return [
-        f"max equals {row['branch']} in {row['equal_cells']} of {row['cells']} cells of {row['task']}: the scales of the "
-        "branches decide, see promptad-db check (branch-scales)"
-        for row in list_rows(connection, "max_by_scale", filters).records()
-    ]

@@ -29,7 +29,7 @@ from promptad_db.ingestion.readers.plausibility import PERCENT, Numbers
 from promptad_db.ingestion.readers.reported_cells import reject_problems
 from promptad_db.ingestion.readers.table_files import by_column, csv_header, csv_lines, is_json
 from promptad_db.precision import shortest
-from promptad_db.records import TASKS, CategoryResult, Task
+from promptad_db.records import BRANCHES, TASKS, CategoryResult, Task
 from promptad_db.storage.files import read_json
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _read_results(
         (branch, row[key], row if branch == mode else {})
         for mode, row in content.items()
         if mode in MODES
-        for branch, key in ((mode, short), *((branch, f"{short}_{branch}") for branch in ("semantic", "memory")))
+        for branch, key in ((mode, short), *((branch, f"{short}_{branch}") for branch in BRANCHES))
         if key in row
     ]
     numbers = Numbers(PERCENT, {short: [value for _, value, _ in told]})
@@ -132,7 +132,7 @@ def _read_metadata(path: Path, cells: dict[RunKey, dict[str, ImportedCell]], opt
     content = read_json(path)
     if not isinstance(content, dict) or not set(content) >= _SCORE_KEYS:
         raise InputError("lacks semantic_scores or memory_scores")
-    arrays = {branch: _numbers(content[f"{branch}_scores"], branch) for branch in ("semantic", "memory")}
+    arrays = {branch: _numbers(content[f"{branch}_scores"], branch) for branch in BRANCHES}
     semantic, memory = arrays["semantic"], arrays["memory"]
     if semantic.shape != memory.shape:
         raise InputError(f"semantic_scores have shape {list(semantic.shape)}, memory_scores {list(memory.shape)}")

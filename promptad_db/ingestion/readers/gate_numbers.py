@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from promptad_db.errors import InputError
 from promptad_db.ingestion.readers.gate_cells import estimate
 from promptad_db.ingestion.readers.plausibility import PERCENT, Numbers, fraction
-from promptad_db.records import LEVEL_OF_TASK, TASKS, Metric
+from promptad_db.records import BRANCHES, LEVEL_OF_TASK, TASKS, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,13 +29,11 @@ def metrics_of_row(row: dict[str, Any], numbers: Numbers) -> tuple[list[Metric],
         raise InputError(f"k_shot is {row['k_shot']!r}, not a whole number")
     told = [(numbers, "auroc", task, mode, row["auroc"], row)]
     if task == "cls":
-        told += [
-            (numbers, f"{branch}_auroc", task, branch, row[f"{branch}_auroc"], {}) for branch in ("semantic", "memory")
-        ]
+        told += [(numbers, f"{branch}_auroc", task, branch, row[f"{branch}_auroc"], {}) for branch in BRANCHES]
     metrics, problems = believed(told)
     if not row["auroc"].strip():
         problems.append(f"the AUROC of mode {mode} is empty")
-    for branch in ("semantic", "memory") if task == "seg" and mode == "max" else ():
+    for branch in BRANCHES if task == "seg" and mode == "max" else ():
         column = f"{branch}_auroc"
         try:
             value = numbers.fraction(column, row[column], column, "estimate")

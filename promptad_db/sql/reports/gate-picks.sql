@@ -22,11 +22,15 @@ WITH seed_averages AS (
     GROUP BY gates.task, gates.gate, gates.dataset, gates.series, gates.category
 )
 SELECT
-    task, gate, dataset, category,
-    CAST(SUM(cells) AS BIGINT) AS cells,
-    AVG(semantic_share) AS semantic_share,
-    1 - AVG(semantic_share) AS memory_share,
-    AVG(gap) AS mean_gap
+    seed_averages.task, seed_averages.gate, seed_averages.dataset, seed_averages.category,
+    CAST(SUM(seed_averages.cells) AS BIGINT) AS cells,
+    AVG(seed_averages.semantic_share) AS semantic_share,
+    1 - AVG(seed_averages.semantic_share) AS memory_share,
+    AVG(seed_averages.gap) AS mean_gap,
+    branch_kinds.kind, branch_kinds.supervision, branch_kinds.upper_bound
 FROM seed_averages
-GROUP BY task, gate, dataset, category
-ORDER BY task, gate, dataset, category
+LEFT JOIN branch_kinds ON branch_kinds.branch = seed_averages.gate
+GROUP BY
+    seed_averages.task, seed_averages.gate, seed_averages.dataset, seed_averages.category, branch_kinds.kind,
+    branch_kinds.supervision, branch_kinds.upper_bound
+ORDER BY seed_averages.task, seed_averages.gate, seed_averages.dataset, seed_averages.category
