@@ -44,7 +44,8 @@ def summaries(name):
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ((0.48, 0.40, 0.55), [("error", None, "memory")]),
+        ((0.44, 0.40, 0.50), [("error", None, "memory")]),
+        ((0.48, 0.40, 0.48), []),
         ((0.48, 0.47, 0.56), []),
         ((0.30, 0.9, 0.9), [("warning", "category_0", "memory")]),
         ((0.45, 0.45), []),
