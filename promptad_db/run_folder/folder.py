@@ -4,7 +4,7 @@
     runs/<run_id>/<category>/images.parquet, maps.parquet, masks.parquet, metrics.json, timings.json, weights.safetensors,
                              manifest.json
 
-A category is there whole or not at all: ``run_places`` says how, on this machine and on stores. Whoever reads one holds
+A category is there whole or not at all: ``places`` says how, on this machine and on stores. Whoever reads one holds
 its files against its manifest, and run.json against the hash that stands in it.
 """
 

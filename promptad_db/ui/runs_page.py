@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
 
-from promptad_db.db.queries.lists import SORTS, RunSearch, choices, experiments, find_runs, run_places
+from promptad_db.db.queries.lists import SORTS, RunSearch, choices, experiments, find_runs, run_roots
 from promptad_db.ui.filters import chosen, counted, number_of, text_of
 from promptad_db.ui.pages import page, shown_by
 
@@ -29,7 +29,7 @@ def runs(request: Request) -> Response:
     order = {"sort": text_of(request, "sort") or "created_at", "direction": text_of(request, "direction") or "down"}
     number = counted(request, "page", 1)
     matching, matches = find_runs(shown.database, RunSearch(**search), page=number, size=PAGE, **order)
-    shown.live.watch(run_places(shown.database))
+    shown.live.watch(run_roots(shown.database))
     return page(
         request,
         "runs.html",

@@ -92,9 +92,9 @@ def choices(database: Where) -> dict[str, list[str]]:
     return values
 
 
-def run_places(database: Where) -> list[Path]:
+def run_roots(database: Where) -> list[Path]:
     """The folders in which the run folders of the database lie."""
-    return [folder_at(place) for (place,) in _listed(database, "run_places").rows]
+    return [folder_at(root) for (root,) in _listed(database, "run_roots").rows]
 
 
 def run_cells(database: Where, run: str) -> ResultSet:

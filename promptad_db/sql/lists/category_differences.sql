@@ -10,7 +10,7 @@ WITH gains AS (
     WHERE auroc IS NOT NULL AND semantic IS NOT NULL AND memory IS NOT NULL
 ),
 differences AS (
-    SELECT task, dataset, category, k_shot, 0 AS place, :branch_b AS branch, :branch_a AS against, gap AS difference
+    SELECT task, dataset, category, k_shot, 0 AS position, :branch_b AS branch, :branch_a AS against, gap AS difference
     FROM cells
     WHERE gap IS NOT NULL
     UNION ALL
@@ -19,14 +19,14 @@ differences AS (
     SELECT task, dataset, category, k_shot, 1, branch, 'better branch', over_better FROM gains
 ),
 seed_averages AS (
-    SELECT task, dataset, category, k_shot, place, branch, against, COUNT(*) AS cells, AVG(difference) AS difference
+    SELECT task, dataset, category, k_shot, position, branch, against, COUNT(*) AS cells, AVG(difference) AS difference
     FROM differences
-    GROUP BY task, dataset, category, k_shot, place, branch, against
+    GROUP BY task, dataset, category, k_shot, position, branch, against
 )
 SELECT
     task, branch, against, dataset, category,
     CAST(SUM(cells) AS BIGINT) AS cells,
     AVG(difference) AS difference
 FROM seed_averages
-GROUP BY task, place, branch, against, dataset, category
-ORDER BY task, place, branch, against DESC, dataset, category
+GROUP BY task, position, branch, against, dataset, category
+ORDER BY task, position, branch, against DESC, dataset, category

@@ -1,0 +1,2 @@
+-- The folders in which run folders lie.
+SELECT DISTINCT REGEXP_REPLACE(folder, '[/\\][^/\\]*$', '') AS root FROM runs ORDER BY root
