@@ -299,7 +299,7 @@ def _replace_again_and_again(folder, stop, answers):
 def test_ingest_and_readers_beside_a_writer_neither_break_it_nor_see_a_half(full):
     context = multiprocessing.get_context("spawn")
     answers, stop = context.Queue(), context.Event()
-    writer = context.Process(target=_replace_again_and_again, args=(full, stop, answers))
+    writer = context.Process(target=_replace_again_and_again, args=(full, stop, answers), daemon=True)
     writer.start()
     for read in range(40):
         outcome = index_folders([full], replace=True)

@@ -204,8 +204,9 @@ def beside(path: Path) -> Iterator[Path]:
             except DatabaseError as error:
                 if str(temporary) not in error.args[0]:
                     raise
+                message = error.args[0].replace(str(temporary.resolve()), str(path))  # as DuckDB names its own files
                 raise DatabaseError(
-                    error.args[0].replace(str(temporary), str(path)),
+                    message.replace(str(temporary), str(path)),
                     f"what was at {path} before is as it was; where the disk or the memory is full, make room and try again",
                 ) from error
     except OSError as error:

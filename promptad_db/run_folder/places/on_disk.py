@@ -78,11 +78,12 @@ class RunOnDisk:
         return self._examined(name, None)
 
     def writing_of(self, name: str) -> object:
+        folder = self._current(name)
         try:
-            found = self._current(name).stat()
+            status = folder.stat()
         except OSError:
             return None
-        return found.st_dev, found.st_ino, found.st_mtime_ns
+        return folder.name, status.st_dev, status.st_ino, status.st_mtime_ns  # set aside while it is read, it moves
 
     def fingerprint(self, name: str) -> str:
         return self._examined(name, None).checked().fingerprint
