@@ -287,7 +287,8 @@ class DatabaseContract:
             assert not outcomes
         for other in others:
             other.join()
-        assert sorted([len(outcome.added), len(outcome.unchanged)] for outcome in outcomes) == [[0, 1], [1, 0]]
+        answers = sorted([len(outcome.added), len(outcome.unchanged)] for outcome in outcomes)
+        assert answers in ([[0, 1], [1, 0]], [[1, 0], [1, 0]])  # the latter where one wrote for both of them
         assert counts(database)["runs"] == 1
 
     # Runs in it

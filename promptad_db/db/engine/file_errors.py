@@ -121,7 +121,7 @@ def is_short_of_resources(error: sa.exc.DBAPIError) -> bool:
 
 def reason_of(error: sa.exc.DBAPIError) -> str:
     """DuckDB's own words, the first line."""
-    return (str(error.orig).splitlines() or [type(error.orig).__name__])[0][:200]
+    return (str(error.orig).splitlines() or [type(error.orig).__name__])[0][:1000]
 
 
 def _check_plain(path: Path) -> None:

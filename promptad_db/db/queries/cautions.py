@@ -25,8 +25,8 @@ def _several_runs(facts: dict[str, Any]) -> list[str]:
     notes = []
     if facts["of_several_runs"] > facts["of_several_variants"]:
         notes.append(
-            f"{facts['of_several_runs'] - facts['of_several_variants']} cells have several runs; the latest counts "
-            "(choose with --run, --method or --variant)"
+            f"{facts['of_several_runs'] - facts['of_several_variants']} cells have several runs; the latest counts, "
+            "of those with both branches where there are any (choose with --run, --method or --variant)"
         )
     if facts["of_several_variants"]:
         notes.append(
