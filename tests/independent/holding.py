@@ -80,9 +80,10 @@ def held(where: str, shown: Sequence[Row], own: Sequence[Row], keys: Sequence[st
 
 
 def near(found: Any, value: Any, column: str) -> bool:
-    """Whether two values are the same to 1e-12, of a p value eight digits as well."""
+    """Whether two values are the same to 1e-12, of what is larger than 1 to as many digits, of a p value eight digits as well."""
     if isinstance(found, int | float) and isinstance(value, int | float):
-        return abs(found - value) <= min(EXACT, _DIGITS_OF_P * abs(value) if column == "p_value" else EXACT)
+        exact = EXACT * max(1, abs(value))  # a share of a short way can be large
+        return abs(found - value) <= min(exact, _DIGITS_OF_P * abs(value) if column == "p_value" else exact)
     return bool(found == value)
 
 
