@@ -86,6 +86,19 @@ def test_an_old_database_is_brought_to_head_and_kept_as_it_was_beside_it(cli, ol
     assert cli("check", "--severity", "error", "--only", "duplicate-keys,orphans").code == 0
 
 
+def test_tables_views_and_columns_of_the_users_own_stay_through_a_migration(cli):
+    with duckdb.connect(DATABASE) as connection:
+        connection.execute("CREATE TABLE mine (x INTEGER)")
+        connection.execute("INSERT INTO mine VALUES (1)")
+        connection.execute("CREATE VIEW my_view AS SELECT x AS doubled FROM mine")
+        connection.execute("ALTER TABLE runs ADD COLUMN owner VARCHAR")
+    answer = cli("migrate")
+    assert answer.code == 0, answer.err
+    with duckdb.connect(DATABASE) as connection:
+        assert connection.execute("SELECT doubled FROM my_view").fetchall() == [(1,)]
+        assert connection.execute("SELECT DISTINCT owner FROM runs").fetchall() == [(None,)]
+
+
 def test_a_dry_run_says_what_would_be_done_and_changes_nothing(cli, old):
     answer = cli("migrate", "--dry-run")
     assert answer.code == 0

@@ -69,7 +69,7 @@ def views_made_anew(connection: sa.Connection) -> Iterator[None]:
 
 
 def _comment(connection: sa.Connection, views: list[SqlFile]) -> None:
-    """Let the database say itself what its tables, views and columns mean."""
+    """Let the database say itself what its tables, views and columns mean; those that users added are passed over."""
     comments = load_comments()
     kinds = {**dict.fromkeys(comments["tables"], "TABLE"), **{view.name: "VIEW" for view in views}}
     about = {**comments["tables"], **{view.name: view.title for view in views}}
@@ -78,8 +78,9 @@ def _comment(connection: sa.Connection, views: list[SqlFile]) -> None:
     )
     statements = [f"COMMENT ON {kind} {name} IS {_quoted(about[name])}" for name, kind in kinds.items()]
     for table, column in columns:
-        meaning = comments.get(table, {}).get(column) or comments["columns"][column]
-        statements.append(f'COMMENT ON COLUMN {table}."{column}" IS {_quoted(meaning)}')
+        meaning = comments.get(table, {}).get(column) or comments["columns"].get(column)
+        if table in kinds and meaning:
+            statements.append(f'COMMENT ON COLUMN {table}."{column}" IS {_quoted(meaning)}')
     connection.exec_driver_sql(";\n".join(statements), execution_options={"no_parameters": True})
 
 
