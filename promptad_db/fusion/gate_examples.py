@@ -46,7 +46,7 @@ def example_of(
     if margin is not None and margin.shape == (len(result.images),):
         signals["neighbour_margin"] = margin.astype(np.float64)
     maps = result.maps
-    if {"semantic", "memory"} <= set(maps):
+    if set(BRANCHES) <= set(maps):
         signals |= signals_of_maps(maps)
     advantage = None
     if teach and info.task == "seg":

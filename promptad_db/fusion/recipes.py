@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from promptad_db.errors import UsageError
 from promptad_db.fusion.calibration import CALIBRATIONS
 from promptad_db.fusion.rules import RULES, mean, weighted
-from promptad_db.records import Branch, BranchKind
+from promptad_db.records import BRANCHES, Branch, BranchKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +112,7 @@ def custom_recipe(function: Rule, name: str | None, calibrate: str = "none") -> 
     """The recipe of a function of two arrays, semantic and memory, that makes the branch ``name``."""
     if not name or not name.strip():
         raise UsageError("a rule of your own needs a name for its branch", 'give name="my_rule"')
-    reserved = {"semantic", "memory", *RULES, *(rule.replace("-", "_") for rule in _NOTES)}
+    reserved = {*BRANCHES, *RULES, *(rule.replace("-", "_") for rule in _NOTES)}
     if name in reserved or name.split("_")[0] in _KINDS:
         raise UsageError(f"the name {name!r} belongs to a branch or rule of promptad-db", "give another name")
     note = _with_calibration(f"{FUSED_NOTE} by a function of the user's", calibrate)

@@ -11,6 +11,7 @@ from promptad_db import run_folder
 from promptad_db.db.queries.lists import cell_runs
 from promptad_db.errors import DatabaseError, NoRowsError, UsageError
 from promptad_db.fusion.recipes import branch_of
+from promptad_db.records import BRANCHES
 from promptad_db.result_set import ResultSet, Section
 from promptad_db.tables import grids_of
 from promptad_db.tables.grid import printed
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 STRIP = 240
 LABELS = ("normal", "anomalous")
 _METRICS = ("auroc", "ap", "f1_max", "aupro")
-_MAPS = ("semantic", "memory", "max")
+_MAPS = (*BRANCHES, "max")
 
 
 def cell(request: Request) -> Response:
@@ -139,7 +140,7 @@ def _maps_of(shown: CellPage, by: str) -> list[str]:
     maps = shown.result.maps
     if not maps:
         return []
-    both = {"semantic", "memory"} <= set(maps)
+    both = set(BRANCHES) <= set(maps)
     return list(dict.fromkeys(name for name in (*_MAPS, by) if name in maps or (both and name == "max")))
 
 

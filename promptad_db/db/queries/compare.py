@@ -10,9 +10,9 @@ from promptad_db.db.engine.query import execute, fetch
 from promptad_db.db.engine.sql_files import load_sql
 from promptad_db.db.queries.contrasts import contrasts
 from promptad_db.db.queries.interval_columns import NOTE, SIDES, add_intervals, add_p_values, with_intervals
-from promptad_db.db.queries.kind_columns import with_kinds, with_kinds_of_sides, with_provenance
+from promptad_db.db.queries.kind_columns import kinds_of, with_kinds, with_kinds_of_sides, with_provenance
 from promptad_db.db.queries.reports import Report
-from promptad_db.db.queries.selection import Filters, resolve_runs, section_rows, select, unselect, without_idle
+from promptad_db.db.queries.selection import Filters, make, resolve_runs, section_rows, select, unselect, without_idle
 from promptad_db.db.queries.variants import (
     BASELINE,
     WEAK,
@@ -73,7 +73,7 @@ def compare(
             _tested(connection, _section(connection, name, filters, sides), filters, branches, ci=ci)
             for name in ("totals", "categories")
         ]
-        kinds = {row["branch"]: row for row in fetch(connection, load_sql("compare", "kinds").sql).records()}
+        kinds = kinds_of(connection)
         both = (first, second) if kind == "branch" else None
         sections = [_with_kinds(section, kinds, both, filters) for section in sections]
         if ci:
@@ -189,6 +189,9 @@ def _sides(
             connection.exec_driver_sql(f"UPDATE {table} SET seed = NULL, k_shot = 0")  # noqa: S608
         if branch is not None:
             execute(connection, f"DELETE FROM {table} WHERE branch <> :branch", branch=branch)  # noqa: S608
+    both = "SELECT run_id FROM side_a UNION SELECT run_id FROM side_b"
+    connection.exec_driver_sql(f"CREATE TEMPORARY VIEW run_keys AS {both}")
+    make(connection, "branch_kinds", filters, folder="definition")
     return notes
 
 

@@ -117,8 +117,8 @@ def _cost(connection: sa.Connection, filters: Filters) -> Section:
 
 
 def _fitting(connection: sa.Connection, filters: Filters) -> list[str]:
-    there = fetch(connection, load_sql("lists", "fitting").sql).records()[0]
-    left_out = {name for name, fact in _WHERE_FITTING.items() if not there[fact]}
+    facts = fetch(connection, load_sql("lists", "fitting").sql).records()[0]
+    left_out = {name for name, fact in _WHERE_FITTING.items() if not facts[fact]}
     if filters.tasks and len(filters.tasks) == 1:
         left_out.add("compare")
     if filters.provenance == "approx":

@@ -13,7 +13,7 @@ from promptad_db.records import BRANCHES, LEVEL_OF_TASK, TASKS, Metric
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MODES = ("semantic", "memory", "max", "harmonic", "oracle")
+MODES = (*BRANCHES, "max", "harmonic", "oracle")
 
 AUROCS = ("auroc", "semantic_auroc", "memory_auroc")
 RATIO = "oracle_semantic_ratio"

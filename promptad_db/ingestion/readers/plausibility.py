@@ -15,6 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptad_db.errors import InputError
+from promptad_db.records import BRANCHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,7 +27,7 @@ MEANS = {"mean", "average", "avg", "avg.", "total", "overall"}
 INVERTED = 0.4
 """Below this median of AUROCs that are all under 0.5, higher scores seem to mean less anomalous."""
 
-RESERVED_BRANCHES = ("semantic", "memory", "max", "harmonic", "mean", "gate", "oracle")
+RESERVED_BRANCHES = (*BRANCHES, "max", "harmonic", "mean", "gate", "oracle")
 
 _PERCENT_OF_ONE = 100.0
 _CHANCE = 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from promptad_db.ingestion.readers.plausibility import RESERVED_BRANCHES
+from promptad_db.records import BRANCHES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,6 @@ NAMED_ELSEWHERE = {"dataset", "k_shot", "task"}
 """Required columns that folders and options may tell instead."""
 
 RUN = ("experiment", "method", "variant", *MODEL, "dataset", "k_shot", "seed", "task")
-_BASE = {"semantic", "memory"}
 _ENDINGS = ("_scores", "_score")
 
 
@@ -40,7 +40,7 @@ def shape_of(names: Sequence[str]) -> Shape:
     semantic_score) makes it a wide table, where every column named after a branch is one.
     """
     branches = {name: branch for name in names if (branch := _branch(name)) is not None}
-    wide = "score" not in names and not _BASE.isdisjoint(branches.values())
+    wide = "score" not in names and not set(BRANCHES).isdisjoint(branches.values())
     needed = [name for name in REQUIRED if not wide or name not in ("branch", "score")]
     columns = [name for name in (*needed, *OPTIONAL) if name in names and name != "score"]
     lacking = [name for name in needed if name not in names]

@@ -14,7 +14,7 @@ WITH compared AS (
         ON reference.of_variants = own.of_variants AND reference.category = own.category AND reference.branch = own.branch
     WHERE NOT own.of_reference AND reference.of_reference
 ),
-seed_means AS (
+seed_averages AS (
     SELECT
         series, branch, category,
         COUNT(*) AS cells,
@@ -28,16 +28,16 @@ seed_means AS (
 ),
 means AS (
     SELECT
-        named.task, named.dataset, named.variant, seed_means.branch,
-        CAST(SUM(seed_means.cells) AS BIGINT) AS cells,
-        AVG(seed_means.auroc) AS mean,
-        AVG(seed_means.reference_auroc) AS reference_mean,
-        AVG(seed_means.delta) AS delta,
-        CAST(SUM(seed_means.wins) AS BIGINT) AS wins,
-        CAST(SUM(seed_means.losses) AS BIGINT) AS losses
-    FROM seed_means
-    JOIN series_names AS named ON named.series = seed_means.series
-    GROUP BY named.task, named.dataset, named.variant, seed_means.branch
+        named.task, named.dataset, named.variant, seed_averages.branch,
+        CAST(SUM(seed_averages.cells) AS BIGINT) AS cells,
+        AVG(seed_averages.auroc) AS mean,
+        AVG(seed_averages.reference_auroc) AS reference_mean,
+        AVG(seed_averages.delta) AS delta,
+        CAST(SUM(seed_averages.wins) AS BIGINT) AS wins,
+        CAST(SUM(seed_averages.losses) AS BIGINT) AS losses
+    FROM seed_averages
+    JOIN series_names AS named ON named.series = seed_averages.series
+    GROUP BY named.task, named.dataset, named.variant, seed_averages.branch
 ),
 by_series AS (
     SELECT series, of_reference, branch, COUNT(*) AS cells
